@@ -1,0 +1,201 @@
+"""What is asked for: Model, Task, Case, Policy, Plan; and the Artifact that all backends read.
+
+Frozen Pydantic models, because each of them crosses a process, a wire or the journal.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.core.digest import digest_of
+
+Outcome = Literal["ok", "unsupported", "failed"]
+
+
+class Frozen(BaseModel):
+    """A value: it cannot change, and unknown keys are an error instead of a silent loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Model(Frozen):
+    """What to run. `identity` names the content: the same bytes have the same identity on every machine."""
+
+    name: str = Field(description="as the user typed it")
+    kind: Literal["architecture", "pretrained", "onnx"]
+    identity: str = Field(description="architecture name, hub id, or sha256 of local files")
+    architecture: str | None = Field(description="transformers' model type; null for a bare .onnx")
+    path: str | None = Field(default=None, description="absolute path of a local model; not part of the identity")
+    revision: str | None = None
+    weights: Literal["pretrained", "random"]
+    scale: Literal["full", "tiny"] = "full"
+    family: str
+
+
+class Task(Frozen):
+    """A task family, declared as data in `harness/tasks/`."""
+
+    name: str
+    title: str
+    auto_classes: tuple[str, ...] = Field(description="transformers' Auto classes that give this task's head, in order")
+    inputs: tuple[str, ...] = Field(description="roles of the inputs, in the words of exporters/zoo/inputs.py")
+    item: str = Field(description="what counts as one item of throughput")
+    length_default: int | None = Field(description="tokens per item; null where the model's own sizes rule")
+    phases: tuple[str, ...]
+    agreement: Literal["none", "argmax"] = Field(description="what else must agree besides the numbers")
+
+
+class Case(Frozen):
+    """One fully resolved point. Two Cases with the same `case_id` ask for the same measurement."""
+
+    model: Model
+    task: str
+    mode: Literal["inference", "training"] = "inference"
+    platform: str
+    backend: str
+    device: str
+    browser: str | None = None
+    browser_version: str | None = Field(default=None, description="version asked for; null means the pinned one")
+    runtime: str | None = Field(default=None, description="runtime asked for, `package@version`; null means the pinned")
+    precision: str = "fp32"
+    batch_size: int = 1
+    length: int | None = None
+    threads: int = 1
+    outputs: Literal["host", "device"] = "host"
+    cache: Literal["cold", "warm"] = "cold"
+    isolation: Literal["process", "zygote"] = "process"
+    exporter: str | None = None
+    dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
+    inputs: str | None = Field(default=None, description="sha256 of inputs that the user gave for a bare .onnx")
+    options: dict[str, str | bool] = Field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def case_id(self) -> str:
+        """Digest of the canonical form; what a machine calls the model (`name`, `path`) does not count."""
+        form = self.model_dump(mode="json")
+        form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
+        return digest_of(form)
+
+    @property
+    def slug(self) -> str:
+        """For eyes only: what is not default shows."""
+        name = self.model.name.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
+        parts = [name]
+        if self.model.scale == "tiny":
+            parts.append("tiny")
+        if self.mode != "inference":
+            parts.append(self.mode)
+        parts += [self.precision, f"b{self.batch_size}"]
+        if self.length is not None:
+            parts.append(f"l{self.length}")
+        parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]
+        parts.append(self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}")
+        if self.browser:
+            parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
+        parts += [key if value is True else f"{key}={value}" for key, value in sorted(self.options.items())]
+        return "/".join(parts)
+
+
+class PlannedCase(Frozen):
+    """A Case, and the outcome it already has when it is known to be impossible."""
+
+    case: Case
+    outcome: Literal["unsupported"] | None = None
+    reason: str | None = None
+
+
+class LoopPolicy(Frozen):
+    """The stopping rule within a Round, obeyed by the twin loops `native/loop.py` and `browser_assets/loop.js`."""
+
+    slice_ns: int = Field(description="time that warm-up and sampling of this Round may take; wins over the rest")
+    warm_least: int = 3
+    warm_share: float = Field(default=0.4, description="share of the slice that warm-up may take")
+    steady_window: int = Field(default=5, description="iterations in each of the two windows that steadiness compares")
+    steady_within: float = Field(default=0.05, description="relative difference of the windows' medians called steady")
+    least_samples: int = 10
+    most_samples: int = 20_000
+    least_time_ns: int = 500_000_000
+    narrow_within: float = Field(default=0.01, description="relative half-width of the median called narrow enough")
+    steps_per_sample: int = Field(default=100, description="a sample lasts at least so many steps of the clock")
+    send_every_ns: int = 250_000_000
+
+
+class Policy(Frozen):
+    """How many Rounds, in what order, and how long each may take."""
+
+    rounds: int = 3
+    budget_ns: int = Field(default=20_000_000_000, description="warm-up and sampling of all Rounds of one Case")
+    seed: int = 0
+    silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
+
+    def loop(self) -> LoopPolicy:
+        """The slice of one Round."""
+        return LoopPolicy(slice_ns=self.budget_ns // self.rounds)
+
+
+class Plan(Frozen):
+    """Every point that was asked for, also the impossible ones, and the sampling policy."""
+
+    cases: tuple[PlannedCase, ...]
+    policy: Policy
+
+
+class Tensor(Frozen):
+    """A tensor as raw little-endian bytes in row-major order; `file` is relative to the Artifact's folder."""
+
+    name: str
+    dtype: str = Field(description="numpy's name: float32, int64, bool …")
+    shape: tuple[int, ...]
+    file: str
+
+
+class Graph(Frozen):
+    """An ONNX graph and the files that hold its external data, relative to the Artifact's folder."""
+
+    file: str
+    external: tuple[str, ...] = ()
+
+
+class ArtifactFile(Frozen):
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class Artifact(Frozen):
+    """`artifact.json`: exported files, frozen inputs and the output they must give."""
+
+    digest: str
+    model: Model
+    task: str
+    batch_size: int
+    length: int | None
+    exporter: str
+    versions: dict[str, str]
+    built_by: str | None = Field(description="class that built the module, e.g. transformers' BertModel; null: no module")
+    weights_from: str = Field(description="where the weights came from, in words")
+    reference: str = Field(description="pytorch-fp32, test_data, or onnxruntime-cpu-fp32")
+    opset: int | None
+    inputs: tuple[Tensor, ...]
+    expected: tuple[Tensor, ...]
+    onnx: dict[str, Graph] = Field(description="precision → graph")
+    hf: str | None = Field(default=None, description="folder that from_pretrained loads")
+    files: tuple[ArtifactFile, ...]
+    notes: tuple[str, ...] = ()
+    extra: dict[str, Any] = Field(default_factory=dict, description="room for later formats; empty today")
+
+
+class ArtifactRequest(Frozen):
+    """What an exporter is asked for; its digest (with the exporter's versions) names the Artifact."""
+
+    model: Model
+    task: Task
+    batch_size: int
+    length: int | None
+    precisions: tuple[str, ...] = ("fp32",)
+    dims: dict[str, int] = Field(default_factory=dict)
+    inputs_path: str | None = Field(default=None, description="npz file or folder given with --inputs")
+    inputs_sha256: str | None = None
+    exporter: str
+    seed: int = 0

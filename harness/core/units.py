@@ -1,0 +1,40 @@
+"""Durations and sizes: nanoseconds and bytes inside, people's units at the edges."""
+
+import re
+
+from harness.core.errors import UserMistake
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+BYTES_PER_MB = 1_000_000
+
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h)?")
+_NS_PER_UNIT = {"ms": NS_PER_MS, "s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds from `20s`, `500ms`, `2m`, `1.5h`; a bare number is seconds.
+
+    Raises UserMistake when the text is none of these or not above zero.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    duration_ns = 0
+    if match:
+        duration_ns = round(float(match["number"]) * _NS_PER_UNIT[match["unit"] or "s"])
+    if duration_ns <= 0:
+        raise UserMistake("bad_duration", f"{text!r} is not a duration", "write 500ms, 20s, 2m or 1h")
+    return duration_ns
+
+
+def ms(duration_ns: float) -> float:
+    """Milliseconds from nanoseconds."""
+    return duration_ns / NS_PER_MS
+
+
+def human_bytes(size_bytes: float) -> str:
+    """`83.4 MB`: decimal units, as disks and downloads are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size_bytes) < 1000:
+            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
