@@ -67,13 +67,14 @@ class Case(Frozen):
     exporter: str | None = None
     dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
     inputs: str | None = Field(default=None, description="sha256 of inputs that the user gave for a bare .onnx")
+    inputs_path: str | None = Field(default=None, description="where those inputs lie; not part of the identity")
     options: dict[str, str | bool] = Field(default_factory=dict)
     seed: int = 0
 
     @property
     def case_id(self) -> str:
         """Digest of the canonical form; what a machine calls the model (`name`, `path`) does not count."""
-        form = self.model_dump(mode="json")
+        form = self.model_dump(mode="json", exclude={"inputs_path"})
         form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
         return digest_of(form)
 
@@ -199,3 +200,60 @@ class ArtifactRequest(Frozen):
     inputs_sha256: str | None = None
     exporter: str
     seed: int = 0
+
+
+class PlatformOffer(Frozen):
+    """What one backend offers under one `--hardware` name; the first device is the default."""
+
+    devices: tuple[str, ...]
+    bundle: str | None = Field(default=None, description="file of the page's runtime that users load for this platform")
+
+
+class Backend(Frozen):
+    """A backend as its own file or folder describes it (`DESCRIBE`, `backend.json`)."""
+
+    name: str
+    side: Literal["native", "page"]
+    formats: tuple[str, ...] = Field(description="what of an Artifact it reads: hf, onnx; any: it reads nothing")
+    precisions: tuple[str, ...]
+    platforms: dict[str, PlatformOffer]
+    packages: tuple[str, ...] = Field(description="Python or npm packages whose versions are part of the measurement")
+    install: str = Field(description="what to type where a package is missing")
+    modes: tuple[str, ...] = ("inference",)
+    for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
+
+
+class Browser(Frozen):
+    """A browser as its own file describes it: how to find it, how to drive it, what it needs and cannot do."""
+
+    name: str
+    title: str
+    engine: str
+    driver: Literal["playwright", "selenium", "attach"]
+    find: tuple[dict[str, str], ...] = Field(description="places to look, in order; one key each: npm, path, playwright")
+    install: str
+    args: tuple[str, ...]
+    platform_args: dict[str, tuple[str, ...]] = Field(description="platform → flags without which it is not there")
+    limits: tuple[str, ...] = ()
+
+
+class Exporter(Frozen):
+    """An exporter as its own file describes it; `environment` names the interpreter that it needs."""
+
+    name: str
+    takes: tuple[str, ...] = Field(description="kinds of Model it can export")
+    formats: tuple[str, ...]
+    environment: str
+    packages: tuple[str, ...]
+    install: str
+
+
+class Architecture(Frozen):
+    """A catalogue entry, made by `exporters.worker describe`."""
+
+    name: str
+    family: str
+    task: str
+    title: str
+    built_by: str
+    parameters: int = Field(description="of the full size, counted without allocating them")

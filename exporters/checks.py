@@ -1,0 +1,48 @@
+"""Is an output worth checking against, and do two outputs agree? Reasons come back as sentences, never as booleans."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+# An export is called wrong beyond this share of the output's scale. It only catches graphs that are plainly wrong;
+# the tolerances that a measurement must keep live with the judge.
+SANITY_SHARE = 1e-3
+# Below this share of the scale, the spread of an output is rounding noise.
+FLAT_SHARE = 1e-6
+
+
+def broken_numbers(outputs: Mapping[str, Any]) -> str | None:
+    """A sentence when some output holds NaN or Inf: nothing can be compared with that."""
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return f"output {name!r} holds NaN or Inf"
+    return None
+
+
+def flat_numbers(outputs: Mapping[str, Any]) -> str | None:
+    """A sentence when some output is one number over and over: a wrong model would pass for right."""
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and array.size > 1:
+            wide = array.astype(np.float64)
+            if wide.std() <= FLAT_SHARE * np.abs(wide).max():
+                return f"output {name!r} is constant ({wide.flat[0]:.6g})"
+    return None
+
+
+def disagreement(expected: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[float, str | None]:
+    """Largest difference as a share of its output's largest magnitude, and a sentence when that is too much."""
+    worst = 0.0
+    for name, want in expected.items():
+        have = got[name]
+        if have.shape != want.shape or have.dtype != want.dtype:
+            return 1.0, f"output {name!r} is {have.dtype}{have.shape}, expected {want.dtype}{want.shape}"
+        if want.size == 0:
+            continue
+        difference = float(np.abs(have.astype(np.float64) - want.astype(np.float64)).max())
+        scale = float(np.abs(want.astype(np.float64)).max())
+        share = difference / scale if scale > 0 else difference
+        if not share <= SANITY_SHARE:  # NaN is too much as well
+            return share, f"output {name!r} differs by {difference:.3g} where the largest value is {scale:.3g}"
+        worst = max(worst, share)
+    return worst, None

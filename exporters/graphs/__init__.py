@@ -1,0 +1,1 @@
+"""Bare ONNX graphs: their files, their data, their symbolic dimensions, one run on ONNX Runtime."""

@@ -1,0 +1,120 @@
+"""Config → model: tiny or full size, random weights from a seed, or the weights of a checkpoint.
+
+General rules over attribute names (`rules.json`) make a config tiny; what they get wrong for one architecture is
+data with a reason (`exceptions.json`), never a branch here.
+"""
+
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig
+
+from exporters.seam import ExportFailed, ExportUnsupported
+from exporters.zoo.data import first_attribute, table
+
+
+def default_config(architecture: str) -> Any:
+    """transformers' default config of an architecture, with the zoo's exceptions; raises ExportFailed if unknown."""
+    try:
+        config = AutoConfig.for_model(architecture, **table("exceptions").get(architecture, {}).get("config", {}))
+    except (ValueError, KeyError) as error:
+        raise ExportFailed("unknown_architecture", f"transformers has no architecture {architecture!r}") from error
+    return config
+
+
+def sized_config(config: Any, scale: str) -> Any:
+    """The config at `scale` (`tiny` or `full`), set up for one forward pass without a cache."""
+    if scale == "tiny":
+        exceptions = table("exceptions").get(config.model_type, {}).get("tiny", {})
+        config = type(config)(**{**_tiny_values(config.to_dict()), **exceptions})
+        for whole, part in table("rules")["heads_divide"]:
+            _make_divide(config, whole, part)
+    return settled(config)
+
+
+def settled(config: Any) -> Any:
+    """The same config with the settings that hold for every model (`always`), nested configs included."""
+    nested = (getattr(config, name, None) for name in type(config).sub_configs)
+    for part in (config, *(child for child in nested if child is not None)):
+        for name, value in table("rules")["always"].items():
+            if hasattr(part, name):
+                setattr(part, name, value)
+    return config
+
+
+def random_model(auto: Any, config: Any, seed: int, attention: str) -> Any:
+    """A module in float32 and eval mode whose weights follow from the seed."""
+    torch.manual_seed(seed)
+    return auto.from_config(config, attn_implementation=attention, dtype=torch.float32).eval()
+
+
+def load_model(cls: Any, folder: Path, attention: str, config: Any | None = None) -> Any:
+    """A checkpoint's module in float32 and eval mode, from safetensors only and without remote code.
+
+    Raises ExportFailed `missing_weights` when any weight would have been made up.
+    """
+    model, info = cls.from_pretrained(
+        str(folder),
+        config=config,
+        attn_implementation=attention,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    mismatched = (entry if isinstance(entry, str) else entry[0] for entry in info.get("mismatched_keys", ()))
+    missing = sorted({*info["missing_keys"], *mismatched})
+    if missing:
+        named = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        raise ExportFailed("missing_weights", f"checkpoint has no weights for {named} of {type(model).__name__}")
+    return model.eval()
+
+
+def check_length(model: Any, length: int | None) -> int | None:
+    """The tokens per item: as asked, else as many as the model has positions; raises ExportFailed beyond those.
+
+    Only models that look positions up have a limit; others carry the same attribute as mere advice.
+    """
+    limit = first_attribute(model.config, table("rules")["position_limits"])
+    looked_up = any(
+        "pos" in name.rsplit(".", 1)[-1] and isinstance(module, torch.nn.Embedding)
+        for name, module in model.named_modules()
+    )
+    if length is not None and isinstance(limit, int) and looked_up and length > limit:
+        reason = f"length {length} is more than the {limit} positions of {type(model).__name__}"
+        raise ExportFailed("length_too_long", reason)
+    return length if length is not None else limit
+
+
+def attention_kinds(kinds: list[str] | None = None) -> list[str]:
+    """Attention implementations in the order in which they are tried."""
+    return kinds or list(table("rules")["attention"])
+
+
+def _tiny_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a config (nested ones too) with every known size made tiny."""
+    rules = table("rules")
+    small = dict(values)
+    for name, value in values.items():
+        if isinstance(value, dict) and "model_type" in value:
+            small[name] = _tiny_values(value)
+        elif name in rules["tiny"] and value is not None:
+            small[name] = rules["tiny"][name]
+    vocabulary = small.get("vocab_size")
+    if isinstance(vocabulary, int):
+        for name, value in small.items():
+            if name.endswith("_token_id") and isinstance(value, int) and value >= vocabulary:
+                small[name] = rules["special_tokens"].get(name, rules["special_tokens"]["other"])
+    return small
+
+
+def _make_divide(config: Any, whole: str, part: str) -> None:
+    sizes = getattr(config, whole, None), getattr(config, part, None)
+    if all(isinstance(size, int) for size in sizes) and sizes[0] % sizes[1]:
+        try:
+            setattr(config, part, gcd(*sizes))
+        except (AttributeError, NotImplementedError) as error:
+            raise ExportUnsupported(f"{config.model_type}: {part} {sizes[1]} does not divide {whole}") from error

@@ -1,0 +1,133 @@
+"""Roles → named numpy inputs, frozen from a seed. The words of `Task.inputs` are the keys of `ROLES`.
+
+    tokens           input_ids, attention_mask   int64 [batch, length]
+    decoder_tokens   decoder_input_ids           int64 [batch, decoder_length]
+    image            pixel_values                float32 [batch, channels, height, width]
+    audio            input_features              float32 [batch, mel bins, frames]
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from exporters.seam import ExportFailed, ExportUnsupported
+from exporters.zoo.data import first_attribute, sentences, table
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the inputs must fit; `tokenizer` reads the sentences, None gives seeded token ids."""
+
+    config: Any
+    batch_size: int
+    length: int | None
+    seed: int
+    tokenizer: Any = None
+
+    def random(self, role: str) -> np.random.Generator:
+        """Numbers of this role only, so that adding a role does not change the others'."""
+        return np.random.default_rng([self.seed, crc32(role.encode())])
+
+
+def make_inputs(roles: Iterable[str], ask: Ask) -> dict[str, Any]:
+    """All inputs by name, in the order of the roles; raises ExportUnsupported for a role without a rule."""
+    made: dict[str, Any] = {}
+    for role in roles:
+        if role not in ROLES:
+            raise ExportUnsupported(f"no rule makes inputs of the role {role!r}")
+        made |= ROLES[role](ask)
+    return made
+
+
+def tokenizer_in(folder: Path) -> Any:
+    """The folder's tokenizer, or None when it has none that transformers can read."""
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
+        return None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    # A tokenizer that needs an absent package raises whatever that package's reader raises.
+    except (OSError, ValueError, ImportError, KeyError, TypeError):
+        return None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer if tokenizer.pad_token is not None else None
+
+
+def _tokens(ask: Ask) -> dict[str, Any]:
+    if ask.length is None:
+        raise ExportFailed("length_missing", "this model has no size of its own; give --length")
+    if ask.tokenizer is not None:
+        return _read_sentences(ask, ask.length)
+    ids = _random_ids(ask, "tokens", ask.length)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+
+
+def _decoder_tokens(ask: Ask) -> dict[str, Any]:
+    length = table("rules")["inputs"]["decoder_length"]
+    if ask.tokenizer is not None:
+        ids = _read_sentences(ask, length)["input_ids"]
+    else:
+        ids = _random_ids(ask, "decoder_tokens", length)
+    start = first_attribute(ask.config, ["decoder_start_token_id", "bos_token_id", "pad_token_id"])
+    if start is not None:
+        # What generation would begin with; the text follows one place later.
+        ids = np.concatenate([np.full_like(ids[:, :1], start), ids[:, :-1]], axis=1)
+    return {"decoder_input_ids": ids}
+
+
+def _image(ask: Ask) -> dict[str, Any]:
+    rules = table("rules")["inputs"]
+    size = first_attribute(ask.config, rules["image_size"])
+    if size is None:
+        raise ExportUnsupported(f"the config of {ask.config.model_type} names no image size")
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    channels = first_attribute(ask.config, rules["image_channels"]) or rules["image_channels_default"]
+    return {"pixel_values": _smooth(ask.random("image"), (ask.batch_size, channels), (height, width))}
+
+
+def _audio(ask: Ask) -> dict[str, Any]:
+    rules = table("rules")["inputs"]
+    bins = first_attribute(ask.config, rules["mel_bins"])
+    positions = first_attribute(ask.config, rules["mel_positions"])
+    if bins is None or positions is None:
+        raise ExportUnsupported(f"the config of {ask.config.model_type} names no mel bins or positions")
+    frames = positions * rules["mel_frames_per_position"]
+    return {"input_features": _smooth(ask.random("audio"), (ask.batch_size,), (bins, frames))}
+
+
+ROLES = {"tokens": _tokens, "decoder_tokens": _decoder_tokens, "image": _image, "audio": _audio}
+
+
+def _read_sentences(ask: Ask, length: int) -> dict[str, Any]:
+    texts = [sentences()[number % len(sentences())] for number in range(ask.batch_size)]
+    read = ask.tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="np")
+    return {name: np.asarray(read[name], dtype=np.int64) for name in ("input_ids", "attention_mask")}
+
+
+def _random_ids(ask: Ask, role: str, length: int) -> Any:
+    """Ids of the whole vocabulary but the special ones: a padding id, say, changes a model's positions."""
+    special = {value for name, value in ask.config.to_dict().items() if name.endswith("_token_id")
+               and isinstance(value, int)}
+    allowed = np.setdiff1d(np.arange(ask.config.vocab_size, dtype=np.int64), np.array(sorted(special), dtype=np.int64))
+    return ask.random(role).choice(allowed, size=(ask.batch_size, length))
+
+
+def _smooth(random: np.random.Generator, lead: tuple[int, ...], size: tuple[int, int]) -> Any:
+    """A coarse grid of normal numbers, interpolated to `size`, with a little noise: more like a picture than noise."""
+    grid = table("rules")["inputs"]["smooth_grid"]
+    coarse = random.standard_normal((*lead, grid, grid))
+    rows, columns = (_interpolation(grid, length) for length in size)
+    fine = rows @ coarse @ columns.T + 0.1 * random.standard_normal((*lead, *size))
+    return fine.astype(np.float32)
+
+
+def _interpolation(grid: int, length: int) -> Any:
+    """Matrix [length, grid] that interpolates linearly."""
+    places = np.linspace(0, grid - 1, length)
+    return np.stack([np.interp(places, np.arange(grid), unit) for unit in np.eye(grid)], axis=1)

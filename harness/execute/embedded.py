@@ -1,0 +1,60 @@
+"""The embedded Chromium: unpacked once from the page's npm packages into the user's cache.
+
+The package `@sparticuz/chromium` is made for cloud functions; only its compressed binaries are used, and started by
+Playwright. It brings the libraries that a bare machine lacks (NSS), and SwiftShader.
+"""
+
+import json
+import os
+import platform
+import shutil
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import platformdirs
+
+from harness.catalog import PAGE_ROOT
+from harness.core.errors import Unsupported
+
+_ARCHIVES = {"swiftshader": "", "al2023": "al2023", "fonts": "fonts"}
+
+
+def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
+    """The executable and the environment it needs; raises Unsupported where the package is not there or not for us."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise Unsupported(f"{package} is built for Linux on x86-64 only")
+    source = PAGE_ROOT / "node_modules" / package
+    if not source.is_dir():
+        raise Unsupported(f"the npm package {package} is not installed")
+    version = json.loads((source / "package.json").read_text())["version"]
+    home = Path(platformdirs.user_cache_dir("model-benchmark-harness")) / "browsers" / f"chromium-{version}"
+    if not home.is_dir():
+        _unpack(source / "bin", home)
+    environment = {
+        **os.environ,
+        "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [str(home / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH")])),
+        "FONTCONFIG_PATH": str(home / "fonts"),
+    }
+    return home / "chromium", environment
+
+
+def _unpack(source: Path, home: Path) -> None:
+    """Unpack aside, then rename, so that a folder that is there is whole."""
+    import brotli
+
+    home.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    try:
+        executable = aside / "chromium"
+        executable.write_bytes(brotli.decompress((source / "chromium.br").read_bytes()))
+        executable.chmod(0o755)
+        for name, folder in _ARCHIVES.items():
+            content = brotli.decompress((source / f"{name}.tar.br").read_bytes())
+            with tarfile.open(fileobj=BytesIO(content)) as archive:
+                archive.extractall(aside / folder, filter="data")
+        if not home.exists():
+            aside.rename(home)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

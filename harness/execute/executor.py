@@ -1,0 +1,59 @@
+"""The executor seam: an Assignment in, Events out, whoever answers. A fake stands beside the real ones."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.core.events import CaseMessage, Event
+from harness.core.nouns import Artifact, Case, LoopPolicy
+
+# process id of a worker or a browser's root → bytes by source
+MemoryProbe = Callable[[int], dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One Round to do: everything an executor needs, and where the output bytes are to lie."""
+
+    round_id: str
+    case: Case
+    artifact: Artifact
+    artifact_dir: Path
+    outputs_dir: Path
+    policy: LoopPolicy
+    silence_limit_s: float
+    first_round: bool = True
+
+    def message(self, base: str, outputs_to: str) -> CaseMessage:
+        """The `case` message; `base` and `outputs_to` are folders for a worker, URL prefixes for a page."""
+        return CaseMessage(
+            round_id=self.round_id, case=self.case, artifact=self.artifact, base=base, outputs_to=outputs_to,
+            policy=self.policy, first_round=self.first_round,
+        )  # fmt: skip
+
+
+class Executor(Protocol):
+    """Yields a Round's Events; always ends with one of the last words, whatever happens to who answers."""
+
+    def execute(self, assignment: Assignment) -> AsyncIterator[Event]: ...
+
+    async def close(self) -> None: ...
+
+
+class FakeExecutor:
+    """Plays a script: what the pipeline's own tests run on, in no time and with no process."""
+
+    def __init__(self, script: Callable[[Assignment], Sequence[Event]]) -> None:
+        self._script = script
+        self.assignments: list[Assignment] = []
+
+    async def execute(self, assignment: Assignment) -> AsyncIterator[Event]:
+        self.assignments.append(assignment)
+        for event in self._script(assignment):
+            await asyncio.sleep(0)
+            yield event
+
+    async def close(self) -> None:
+        return None

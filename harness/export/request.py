@@ -1,0 +1,46 @@
+"""Case → ArtifactRequest: which Cases share an Artifact, and what its digest is."""
+
+from importlib import metadata
+
+from harness import catalog
+from harness.core.digest import digest_of
+from harness.core.errors import UserMistake
+from harness.core.nouns import ArtifactRequest, Case, Exporter, Model
+
+
+def exporter_for(model: Model, wanted: str | None) -> Exporter:
+    """The exporter asked for, else the first that takes such a model; raises UserMistake when there is none."""
+    exporters = catalog.exporters()
+    if wanted is not None:
+        if wanted not in exporters:
+            raise catalog.unknown("exporter", wanted, exporters)
+        chosen = exporters[wanted]
+        if model.kind not in chosen.takes and model.kind != "onnx":
+            raise UserMistake("bad_exporter", f"exporter {wanted!r} does not take {model.name}", None)
+        if model.kind in chosen.takes:
+            return chosen
+    return next(exporter for exporter in exporters.values() if model.kind in exporter.takes)
+
+
+def request_for(case: Case) -> ArtifactRequest:
+    """Everything that decides the Artifact's bytes, and nothing else: backends and browsers share it."""
+    return ArtifactRequest(
+        model=case.model, task=catalog.tasks()[case.task], batch_size=case.batch_size, length=case.length,
+        precisions=("fp32",), dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,
+        exporter=exporter_for(case.model, case.exporter).name, seed=case.seed,
+    )  # fmt: skip
+
+
+def digest_of_request(request: ArtifactRequest) -> str:
+    """Name of the Artifact: the request, and the versions of what will carry it out."""
+    form = request.model_dump(mode="json", exclude={"inputs_path"})
+    form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
+    form["versions"] = {name: _version(name) for name in catalog.exporters()[request.exporter].packages}
+    return digest_of(form, length=24)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

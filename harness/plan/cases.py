@@ -1,0 +1,136 @@
+"""Selection → Plan: every point that was asked for is a Case; the impossible ones already carry their reason."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import psutil
+
+from harness import catalog
+from harness.core.errors import UserMistake
+from harness.core.nouns import Backend, Case, Model, Plan, PlannedCase, Policy, Task
+from harness.core.units import parse_duration
+from harness.plan.models import Lookup, resolve_model, sha256_of
+from harness.plan.selection import Selection
+
+_PROVIDES = {"architecture": {"hf", "onnx"}, "pretrained": {"hf", "onnx"}, "onnx": {"onnx"}}
+
+
+def default_threads() -> int:
+    """Physical cores, at most 4: the same for every backend, else native ÷ browser is a false number."""
+    return min(4, psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
+
+
+def make_plan(selection: Selection, lookup: Lookup) -> Plan:
+    """All points of the selection, each once; raises UserMistake for names that nobody knows."""
+    places = [place for name in _hardware(selection) for place in _places(name, selection)]
+    models = [resolve_model(name, selection, lookup) for name in selection.model]
+    planned: dict[str, PlannedCase] = {}
+    for model in models:
+        task, doubt = _task_of(model, selection)
+        for (backend, platform, device, browser), precision in product(places, selection.precision):
+            for batch_size, length in _sizes(model, task, selection):
+                case = Case(
+                    model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
+                    device=device, browser=browser[0], browser_version=browser[1], precision=precision,
+                    batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
+                    outputs=selection.outputs, exporter=selection.exporter, options=selection.option,
+                    seed=selection.seed, **_graph_inputs(model, selection),
+                )  # fmt: skip
+                reason = doubt or why_not(case, backend)
+                outcome = "unsupported" if reason else None
+                planned.setdefault(case.case_id, PlannedCase(case=case, outcome=outcome, reason=reason))
+    policy = Policy(rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed)
+    return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+
+
+def why_not(case: Case, backend: Backend) -> str | None:
+    """The reason why a Case is impossible, as far as it can be known before anything is started."""
+    if case.mode not in backend.modes:
+        return f"{backend.name} does not offer {case.mode} here"
+    if "any" not in backend.formats and not _PROVIDES[case.model.kind] & set(backend.formats):
+        return f"{backend.name} reads {', '.join(backend.formats)}; a bare .onnx graph has no such form"
+    if case.precision not in backend.precisions:
+        return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+    missing = [name for name in backend.packages if not _installed(name, backend)]
+    if missing:
+        return f"{', '.join(missing)} is not installed: {backend.install}"
+    return None
+
+
+def _installed(package: str, backend: Backend) -> bool:
+    if backend.side == "page":
+        return (catalog.PAGE_ROOT / "node_modules" / package).is_dir()
+    return importlib.util.find_spec(package.replace("-", "_")) is not None
+
+
+def _hardware(selection: Selection) -> list[str]:
+    if "all" not in selection.hardware:
+        return list(selection.hardware)
+    return [name for name, offers in catalog.platforms().items() if not offers[0].for_tests]
+
+
+_Place = tuple[Backend, str, str, tuple[str | None, str | None]]
+
+
+def _places(name: str, selection: Selection) -> Iterator[_Place]:
+    """Backend, platform, device and (browser, version) of one `--hardware` name."""
+    platform, _, device = name.partition(":")
+    offers = catalog.platforms().get(platform)
+    if offers is None:
+        raise catalog.unknown("hardware", platform, catalog.platforms())
+    backend = offers[0]
+    if selection.backend is not None:
+        if selection.backend not in catalog.backends():
+            raise catalog.unknown("backend", selection.backend, catalog.backends())
+        backend = next((offer for offer in offers if offer.name == selection.backend), backend)
+    devices = backend.platforms[platform].devices
+    if device and device not in devices:
+        raise catalog.unknown("device", device, devices)
+    if backend.side == "native":
+        yield backend, platform, device or devices[0], (None, None)
+        return
+    for browser in selection.browser:
+        browser_name, _, version = browser.partition("@")
+        if browser_name not in catalog.browsers():
+            raise catalog.unknown("browser", browser_name, catalog.browsers())
+        yield backend, platform, device or devices[0], (browser_name, version or None)
+
+
+def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
+    """The Task, and why it cannot be when the model's architecture is not in the catalogue."""
+    tasks = catalog.tasks()
+    if selection.task is not None and selection.task not in tasks:
+        raise catalog.unknown("task", selection.task, tasks)
+    if model.kind == "onnx":
+        return tasks["graph"], None
+    known = catalog.architectures().get(model.architecture or "")
+    if known is None:
+        reason = f"architecture {model.architecture!r} is not in the catalogue: {', '.join(catalog.architectures())}"
+        return tasks[selection.task or "feature-extraction"], reason
+    return tasks[selection.task or known.task], None
+
+
+def _sizes(model: Model, task: Task, selection: Selection) -> Iterator[tuple[int, int | None]]:
+    if model.kind == "onnx":  # its sizes are its own; symbolic ones are given with --dim
+        yield 1, None
+        return
+    lengths: tuple[int | None, ...] = selection.length if task.length_default and selection.length else (task.length_default,)
+    yield from product(selection.batch_size, lengths)
+
+
+def _graph_inputs(model: Model, selection: Selection) -> dict[str, object]:
+    """What only a bare .onnx takes: sizes of its symbolic dimensions, and inputs of the user's own."""
+    if model.kind != "onnx":
+        return {}
+    given: dict[str, object] = {"dims": selection.dim}
+    if selection.inputs is not None:
+        path = Path(selection.inputs).expanduser().absolute()
+        if not path.exists():
+            raise UserMistake("no_such_file", f"there is no {path}", "--inputs takes an .npz file or a folder")
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        whole = hashlib.sha256("\0".join(f"{file.name}\0{sha256_of(file)}" for file in files).encode())
+        given |= {"inputs": whole.hexdigest(), "inputs_path": str(path)}
+    return given

@@ -1,0 +1,104 @@
+"""What a model's name means. The one rule, in order:
+
+1. it ends in `.onnx`, or starts with `.`, `/`, `~` or a drive letter: a **path** (an ONNX graph, or a folder that
+   `from_pretrained` loads);
+2. it holds one `/`: a **hub id** `organisation/name`, with `@revision` where one is wanted;
+3. otherwise an **architecture** name from the catalogue, built from its config with random weights.
+
+So `bert` is always the architecture and `./bert` always the folder; nothing depends on what happens to lie there.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.core.errors import UserMistake
+from harness.core.nouns import Model
+from harness.plan.selection import Selection
+
+# name, revision → {"architecture", "class", "revision", "path", "weights_from"}: the exporters' `inspect`
+Lookup = Callable[[str, str | None], Mapping[str, Any]]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+_LOADED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+def is_path(name: str) -> bool:
+    """Rule 1."""
+    return name.endswith(".onnx") or name.startswith((".", "/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) is not None
+
+
+def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
+    """The Model that a name means; raises UserMistake with the nearest match or the next step."""
+    if is_path(name):
+        path = Path(name).expanduser().absolute()
+        if not path.exists():
+            raise UserMistake("no_such_file", f"there is no {path}", "give an .onnx file, or a folder with config.json")
+        return _bare_graph(name, path, selection) if path.is_file() else _pretrained(name, path, selection, lookup)
+    if _HUB_ID.fullmatch(name):
+        return _pretrained(name, None, selection, lookup)
+    if name not in catalog.architectures():
+        raise catalog.unknown("model", name, catalog.architectures())
+    if selection.weights == "pretrained":
+        raise UserMistake(
+            "no_weights",
+            f"{name!r} is an architecture name and has no pretrained weights",
+            "give a hub id such as sentence-transformers/all-MiniLM-L6-v2, or leave --weights out",
+        )
+    family = catalog.architectures()[name].family
+    return Model(
+        name=name, kind="architecture", identity=name, architecture=name,
+        weights="random", scale=selection.scale, family=family,
+    )  # fmt: skip
+
+
+def _bare_graph(name: str, path: Path, selection: Selection) -> Model:
+    if path.suffix != ".onnx":
+        raise UserMistake("not_a_model", f"{path} is not an .onnx file", "give an .onnx file, or a folder")
+    _refuse_tiny(name, selection)
+    return Model(
+        name=name, kind="onnx", identity=f"sha256:{sha256_of(path)}", architecture=None,
+        path=str(path), weights="pretrained", family="graph",
+    )  # fmt: skip
+
+
+def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lookup) -> Model:
+    _refuse_tiny(name, selection)
+    if selection.weights == "random":
+        raise UserMistake("no_random", f"{name!r} has weights of its own", "for random weights give an architecture name")
+    hub_id, _, revision = name.partition("@") if folder is None else (str(folder), "", "")
+    found = lookup(hub_id, revision or None)
+    if folder is not None:
+        identity = f"sha256:{_sha256_of_folder(folder)}"
+    else:
+        identity = f"{hub_id}@{found['revision'] or found['weights_from']}"
+    known = catalog.architectures().get(found["architecture"])
+    return Model(
+        name=name, kind="pretrained", identity=identity, architecture=found["architecture"], path=found["path"],
+        revision=found["revision"], weights="pretrained", family=known.family if known else "unknown",
+    )  # fmt: skip
+
+
+def _refuse_tiny(name: str, selection: Selection) -> None:
+    if selection.scale == "tiny":
+        raise UserMistake(
+            "tiny_pretrained", f"{name!r} has weights of its own and cannot be made tiny",
+            "--scale tiny goes with architecture names",
+        )  # fmt: skip
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    """Digest over the files that loading reads, by name and content."""
+    whole = hashlib.sha256()
+    for path in sorted({path for pattern in _LOADED_FILES for path in folder.glob(pattern)}):
+        whole.update(f"{path.name}\0{sha256_of(path)}\0".encode())
+    return whole.hexdigest()
