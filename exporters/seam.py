@@ -1,6 +1,6 @@
 """The seam between the worker and the exporters: ONE FILE = ONE EXPORTER.
 
-An exporter is a file in this folder that opens with a literal `DESCRIBE = {...}` and has one function
+An exporter is a file in this folder that opens with a literal `DESCRIBE = {…}` and has one function
 `export(job: Job) -> Product`. The literal is read without importing the file, because an exporter may name
 an environment (`"environment"`) other than the one that reads it.
 """
@@ -81,7 +81,7 @@ def load(name: str) -> tuple[Callable[[Job], Product], dict[str, Any]]:
     if name not in known:
         raise ExportFailed("unknown_exporter", f"no exporter {name!r}; there are {', '.join(sorted(known))}")
     module, describe = known[name]
-    absent = [package for package in describe["needs"] if not versions([package])]
+    absent = [package for package in describe["packages"] if not versions([package])]
     if absent:
         raise ExportUnsupported(f"exporter {name} needs {', '.join(absent)}, which this environment does not have")
     export: Callable[[Job], Product] = import_module(module).export

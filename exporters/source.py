@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,9 @@ def fetch_weights(found: Found) -> Path:
     if found.hub_id is not None:
         from huggingface_hub import snapshot_download
 
-        local = not hub_reachable()
+        wanted, local = list(WANTED), not hub_reachable()
         try:
-            snapshot_download(found.hub_id, revision=found.revision, allow_patterns=list(WANTED), local_files_only=local)
+            snapshot_download(found.hub_id, revision=found.revision, allow_patterns=wanted, local_files_only=local)
         except (OSError, ValueError) as error:
             raise ExportFailed("hub_unreachable", f"{found.hub_id}: download broke off: {error}") from error
     if not any(found.path.glob("*.safetensors")):
@@ -91,11 +92,11 @@ def fetch_weights(found: Found) -> Path:
     return found.path
 
 
+@cache
 def hub_reachable() -> bool:
     """Whether the hub answers within seconds. The library itself would retry for half a minute, and a name server
     that is silent ignores every timeout; so the question is asked in a thread that may be left behind."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
         return False

@@ -1,0 +1,1 @@
+"""The conductor: plans, exports, executes, measures, stores and shows; imports no library that it measures."""

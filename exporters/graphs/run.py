@@ -14,7 +14,7 @@ _ERRORS_ONLY = 3
 def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` in the runtime's words and
     ImportError when it is not installed."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = REFERENCE_THREADS

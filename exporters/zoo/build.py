@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
-from exporters.seam import ExportFailed, ExportUnsupported
+from exporters.seam import ExportFailed
 from exporters.zoo.data import first_attribute, table
 
 
@@ -44,13 +44,14 @@ def settled(config: Any) -> Any:
     return config
 
 
-def random_model(auto: Any, config: Any, seed: int, attention: str) -> Any:
+def random_model(auto: Any, config: Any, seed: int) -> Any:
     """A module in float32 and eval mode whose weights follow from the seed."""
     torch.manual_seed(seed)
-    return auto.from_config(config, attn_implementation=attention, dtype=torch.float32).eval()
+    # Every model has eager attention; the kind does not change the weights.
+    return auto.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
 
 
-def load_model(cls: Any, folder: Path, attention: str, config: Any | None = None) -> Any:
+def load_model(cls: Any, folder: Path, config: Any | None = None, attention: str = "eager") -> Any:
     """A checkpoint's module in float32 and eval mode, from safetensors only and without remote code.
 
     Raises ExportFailed `missing_weights` when any weight would have been made up.
@@ -89,11 +90,6 @@ def check_length(model: Any, length: int | None) -> int | None:
     return length if length is not None else limit
 
 
-def attention_kinds(kinds: list[str] | None = None) -> list[str]:
-    """Attention implementations in the order in which they are tried."""
-    return kinds or list(table("rules")["attention"])
-
-
 def _tiny_values(values: dict[str, Any]) -> dict[str, Any]:
     """The attributes of a config (nested ones too) with every known size made tiny."""
     rules = table("rules")
@@ -112,9 +108,6 @@ def _tiny_values(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make_divide(config: Any, whole: str, part: str) -> None:
-    sizes = getattr(config, whole, None), getattr(config, part, None)
-    if all(isinstance(size, int) for size in sizes) and sizes[0] % sizes[1]:
-        try:
-            setattr(config, part, gcd(*sizes))
-        except (AttributeError, NotImplementedError) as error:
-            raise ExportUnsupported(f"{config.model_type}: {part} {sizes[1]} does not divide {whole}") from error
+    size, count = getattr(config, whole, None), getattr(config, part, None)
+    if isinstance(size, int) and isinstance(count, int) and size % count:
+        setattr(config, part, gcd(size, count))

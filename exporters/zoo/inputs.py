@@ -1,9 +1,9 @@
 """Roles → named numpy inputs, frozen from a seed. The words of `Task.inputs` are the keys of `ROLES`.
 
-    tokens           input_ids, attention_mask   int64 [batch, length]
-    decoder_tokens   decoder_input_ids           int64 [batch, decoder_length]
-    image            pixel_values                float32 [batch, channels, height, width]
-    audio            input_features              float32 [batch, mel bins, frames]
+tokens           input_ids, attention_mask   int64 [batch, length]
+decoder_tokens   decoder_input_ids           int64 [batch, decoder_length]
+image            pixel_values                float32 [batch, channels, height, width]
+audio            input_features              float32 [batch, mel bins, frames]
 """
 
 from collections.abc import Iterable
@@ -112,8 +112,9 @@ def _read_sentences(ask: Ask, length: int) -> dict[str, Any]:
 
 def _random_ids(ask: Ask, role: str, length: int) -> Any:
     """Ids of the whole vocabulary but the special ones: a padding id, say, changes a model's positions."""
-    special = {value for name, value in ask.config.to_dict().items() if name.endswith("_token_id")
-               and isinstance(value, int)}
+    special = {
+        value for name, value in ask.config.to_dict().items() if name.endswith("_token_id") and isinstance(value, int)
+    }
     allowed = np.setdiff1d(np.arange(ask.config.vocab_size, dtype=np.int64), np.array(sorted(special), dtype=np.int64))
     return ask.random(role).choice(allowed, size=(ask.batch_size, length))
 

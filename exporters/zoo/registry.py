@@ -20,11 +20,16 @@ FAMILIES = ("text_encoder", "vision", "text_decoder", "encoder_decoder", "speech
 
 
 def describe(tasks: Iterable[Task]) -> dict[str, Any]:
-    """The catalogue of the architectures in `architectures.json`."""
+    """The catalogue of the architectures in `architectures.json`.
+
+    `architectures`: name → the fields of `core.nouns.Architecture`; `tasks`: name → every task that fits → its class.
+    """
     known = tuple(tasks)
+    fits = {name: _fitting(name, known) for name in table("architectures")}
     return {
         "transformers": transformers.__version__,
-        "architectures": {name: _entry(name, known) for name in table("architectures")},
+        "architectures": {name: _entry(name, known, fits[name]) for name in fits},
+        "tasks": fits,
     }
 
 
@@ -51,28 +56,30 @@ def _family(architecture: str) -> dict[str, Any]:
     raise ExportFailed("no_family", f"no rule gives {architecture} a family")
 
 
-def _entry(architecture: str, tasks: tuple[Task, ...]) -> dict[str, Any]:
+def _fitting(architecture: str, tasks: tuple[Task, ...]) -> dict[str, str]:
+    """Task → class, the preferred task first; raises ExportFailed when no task fits."""
     family = _family(architecture)
     preferred = list(family["tasks"])
-    rank = {task.name: preferred.index(task.name) if task.name in preferred else len(preferred) for task in tasks}
     classes = {}
-    for task in sorted(tasks, key=lambda task: rank[task.name]):
+    for task in sorted(tasks, key=lambda task: [*preferred, task.name].index(task.name)):
         listed = next((name for auto in task.auto_classes if (name := _listed(auto, architecture))), None)
         if list(task.inputs) == family["inputs"] and listed:
             classes[task.name] = listed
     if not classes:
         raise ExportFailed("no_task", f"no task fits {architecture} of family {family['family']}")
+    return classes
+
+
+def _entry(architecture: str, tasks: tuple[Task, ...], classes: dict[str, str]) -> dict[str, Any]:
     name = next(iter(classes))
     task = next(task for task in tasks if task.name == name)
     config = default_config(architecture)
     return {
-        "family": family["family"],
+        "family": _family(architecture)["family"],
         "task": name,
-        "class": classes[name],
         "title": type(config).__name__.removesuffix("Config"),
-        "inputs": list(task.inputs),
-        "tasks": classes,
-        "parameters_full": _parameters(auto_class(task, architecture), config),
+        "built_by": classes[name],
+        "parameters": _parameters(auto_class(task, architecture), config),
     }
 
 

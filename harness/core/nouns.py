@@ -99,10 +99,11 @@ class Case(Frozen):
 
 
 class PlannedCase(Frozen):
-    """A Case, and the outcome it already has when it is known to be impossible."""
+    """A Case, and the outcome it already has when it cannot be done: impossible, or its export failed."""
 
     case: Case
-    outcome: Literal["unsupported"] | None = None
+    outcome: Literal["unsupported", "failed"] | None = None
+    code: str | None = None
     reason: str | None = None
 
 
@@ -140,6 +141,13 @@ class Plan(Frozen):
 
     cases: tuple[PlannedCase, ...]
     policy: Policy
+
+
+class PlannedRound(Frozen):
+    """A Case and the number of the Round to do (1 for its first)."""
+
+    case: Case
+    number: int
 
 
 class Tensor(Frozen):
@@ -244,7 +252,7 @@ class Exporter(Frozen):
     takes: tuple[str, ...] = Field(description="kinds of Model it can export")
     formats: tuple[str, ...]
     environment: str
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = Field(description="what it needs; their versions are part of the Artifact's name")
     install: str
 
 

@@ -31,7 +31,7 @@ def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs
         verdict = _judge_iteration(artifact, folder, outputs[iteration], outputs_dir / iteration, precision)
         if not verdict.passed:
             return verdict.model_copy(update={"reason": f"{iteration} iteration: {verdict.reason}"})
-        if worst is None or (verdict.max_abs or 0.0) > (worst.max_abs or 0.0):
+        if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
             worst = verdict
     assert worst is not None
     return worst
@@ -59,7 +59,7 @@ def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_di
         if not verdict.passed:
             update = {"reference": artifact.reference, "reason": f"output {expected.name!r}: {verdict.reason}"}
             return verdict.model_copy(update=update)
-        if worst is None or (verdict.max_abs or 0.0) >= (worst.max_abs or 0.0):
+        if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
             worst = verdict
     if worst is None:
         return wrong.model_copy(update={"reason": "the Artifact expects no output"})

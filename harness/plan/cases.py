@@ -54,10 +54,14 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} reads {', '.join(backend.formats)}; a bare .onnx graph has no such form"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
-    missing = [name for name in backend.packages if not _installed(name, backend)]
-    if missing:
+    if missing := missing_packages(backend):
         return f"{', '.join(missing)} is not installed: {backend.install}"
     return None
+
+
+def missing_packages(backend: Backend) -> list[str]:
+    """Packages that the backend needs and that are not here; nothing is imported to find out."""
+    return [name for name in backend.packages if not _installed(name, backend)]
 
 
 def _installed(package: str, backend: Backend) -> bool:
@@ -67,9 +71,9 @@ def _installed(package: str, backend: Backend) -> bool:
 
 
 def _hardware(selection: Selection) -> list[str]:
-    if "all" not in selection.hardware:
-        return list(selection.hardware)
-    return [name for name, offers in catalog.platforms().items() if not offers[0].for_tests]
+    """The names typed, with `all` standing for every platform but those that are for tests."""
+    every = [name for name, offers in catalog.platforms().items() if not offers[0].for_tests]
+    return [name for typed in selection.hardware for name in (every if typed == "all" else [typed])]
 
 
 _Place = tuple[Backend, str, str, tuple[str | None, str | None]]
@@ -117,7 +121,9 @@ def _sizes(model: Model, task: Task, selection: Selection) -> Iterator[tuple[int
     if model.kind == "onnx":  # its sizes are its own; symbolic ones are given with --dim
         yield 1, None
         return
-    lengths: tuple[int | None, ...] = selection.length if task.length_default and selection.length else (task.length_default,)
+    lengths: tuple[int | None, ...] = (task.length_default,)
+    if task.length_default and selection.length:
+        lengths = selection.length
     yield from product(selection.batch_size, lengths)
 
 

@@ -7,18 +7,13 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
-from harness.core.nouns import Case, Frozen, Plan
+from harness.core.nouns import Plan, PlannedRound
 from harness.core.rounds import Round
 
 
-class PlannedRound(Frozen):
-    """A Case and the number of the Round (1 for its first)."""
-
-    case: Case
-    number: int
-
-
 class Schedule(Protocol):
+    total: int  # Rounds at most, for a progress bar
+
     def next(self, history: Sequence[Round]) -> PlannedRound | None:
         """The Round to do now, given all Rounds done so far in this Run."""
 
@@ -32,18 +27,18 @@ class Interleaved:
 
     def __init__(self, plan: Plan) -> None:
         cases = [planned.case for planned in plan.cases if planned.outcome is None]
-        self._queue: list[PlannedRound] = []
+        self.queue: list[PlannedRound] = []
         for number in range(1, plan.policy.rounds + 1):
             turn = list(cases)
             random.Random(f"{plan.policy.seed}/{number}").shuffle(turn)
-            self._queue += [PlannedRound(case=case, number=number) for case in turn]
-        self.total = len(self._queue)
+            self.queue += [PlannedRound(case=case, number=number) for case in turn]
+        self.total = len(self.queue)
 
     def next(self, history: Sequence[Round]) -> PlannedRound | None:
         done = {(round_.case_id, round_.number) for round_ in history}
         hopeless = {round_.case_id for round_ in history if round_.outcome == "unsupported"}
         hopeless |= {round_.case_id for round_ in history if round_.outcome == "failed" and round_.number == 1}
-        for planned in self._queue:
+        for planned in self.queue:
             case_id = planned.case.case_id
             if (case_id, planned.number) not in done and case_id not in hopeless:
                 return planned

@@ -99,3 +99,11 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
     if not selection.model:
         raise UserMistake("no_model", "no model was asked for", "try: harness run --model bert --scale tiny")
     return selection
+
+
+def as_toml(selection: Selection) -> str:
+    """The spec file that asks for the same; only what is not default."""
+    import tomli_w
+
+    values = selection.model_dump(mode="json", exclude_defaults=True)
+    return tomli_w.dumps({key.replace("_", "-"): value for key, value in values.items()})

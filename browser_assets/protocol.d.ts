@@ -1,0 +1,231 @@
+// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns}.py. Do not edit.
+// Every field is required: a receiver always gets it, and a sender must say it.
+
+export interface Ack {
+  event: 'ack';
+}
+
+export interface Alive {
+  event: 'alive';
+}
+
+export interface Artifact {
+  digest: string;
+  model: Model;
+  task: string;
+  batch_size: number;
+  length: number | null;
+  exporter: string;
+  versions: Record<string, string>;
+  /** class that built the module, e.g. transformers' BertModel; null: no module */
+  built_by: string | null;
+  /** where the weights came from, in words */
+  weights_from: string;
+  /** pytorch-fp32, test_data, or onnxruntime-cpu-fp32 */
+  reference: string;
+  opset: number | null;
+  inputs: Array<Tensor>;
+  expected: Array<Tensor>;
+  /** precision → graph */
+  onnx: Record<string, Graph>;
+  /** folder that from_pretrained loads */
+  hf: string | null;
+  files: Array<ArtifactFile>;
+  notes: Array<string>;
+  /** room for later formats; empty today */
+  extra: Record<string, unknown>;
+}
+
+export interface ArtifactFile {
+  path: string;
+  size_bytes: number;
+  sha256: string;
+}
+
+export interface Backend {
+  name: string;
+  side: 'native' | 'page';
+  /** what of an Artifact it reads: hf, onnx; any: it reads nothing */
+  formats: Array<string>;
+  precisions: Array<string>;
+  platforms: Record<string, PlatformOffer>;
+  /** Python or npm packages whose versions are part of the measurement */
+  packages: Array<string>;
+  /** what to type where a package is missing */
+  install: string;
+  modes: Array<string>;
+  /** known-duration backends: not part of --hardware all */
+  for_tests: boolean;
+}
+
+export interface Case {
+  model: Model;
+  task: string;
+  mode: 'inference' | 'training';
+  platform: string;
+  backend: string;
+  device: string;
+  browser: string | null;
+  /** version asked for; null means the pinned one */
+  browser_version: string | null;
+  /** runtime asked for, `package@version`; null means the pinned */
+  runtime: string | null;
+  precision: string;
+  batch_size: number;
+  length: number | null;
+  threads: number;
+  outputs: 'host' | 'device';
+  cache: 'cold' | 'warm';
+  isolation: 'process' | 'zygote';
+  exporter: string | null;
+  /** sizes of a bare .onnx's symbolic dimensions */
+  dims: Record<string, number>;
+  /** sha256 of inputs that the user gave for a bare .onnx */
+  inputs: string | null;
+  /** where those inputs lie; not part of the identity */
+  inputs_path: string | null;
+  options: Record<string, string | boolean>;
+  seed: number;
+}
+
+export interface CaseMessage {
+  event: 'case';
+  protocol: number;
+  round_id: string;
+  case: Case;
+  artifact: Artifact;
+  base: string;
+  outputs_to: string;
+  policy: LoopPolicy;
+  /** placement is asked for in a Case's first Round only */
+  first_round: boolean;
+}
+
+export interface Done {
+  event: 'done';
+  /** budget, narrow, most_samples: the rule that ended sampling */
+  stopped_by: string;
+}
+
+export interface Failed {
+  event: 'failed';
+  code: string;
+  reason: string;
+}
+
+export interface Graph {
+  file: string;
+  external: Array<string>;
+}
+
+export interface Hello {
+  event: 'hello';
+  protocol: number;
+  side: 'native' | 'page';
+  /** package → version of everything that will be measured */
+  runtime: Record<string, string>;
+  /** adapter, isolation, clock step, threads, visibility … */
+  provenance: Record<string, unknown>;
+}
+
+export interface LoopPolicy {
+  /** time that warm-up and sampling of this Round may take; wins over the rest */
+  slice_ns: number;
+  warm_least: number;
+  /** share of the slice that warm-up may take */
+  warm_share: number;
+  /** iterations in each of the two windows that steadiness compares */
+  steady_window: number;
+  /** relative difference of the windows' medians called steady */
+  steady_within: number;
+  least_samples: number;
+  most_samples: number;
+  least_time_ns: number;
+  /** relative half-width of the median called narrow enough */
+  narrow_within: number;
+  /** a sample lasts at least so many steps of the clock */
+  steps_per_sample: number;
+  send_every_ns: number;
+}
+
+export interface Model {
+  /** as the user typed it */
+  name: string;
+  kind: 'architecture' | 'pretrained' | 'onnx';
+  /** architecture name, hub id, or sha256 of local files */
+  identity: string;
+  /** transformers' model type; null for a bare .onnx */
+  architecture: string | null;
+  /** absolute path of a local model; not part of the identity */
+  path: string | null;
+  revision: string | null;
+  weights: 'pretrained' | 'random';
+  scale: 'full' | 'tiny';
+  family: string;
+}
+
+export interface Note {
+  event: 'note';
+  kind: 'warning' | 'console' | 'placement' | 'provenance' | 'memory' | 'progress';
+  text: string;
+  data: Record<string, unknown>;
+}
+
+export interface OutputTensor {
+  name: string;
+  dtype: string;
+  shape: Array<number>;
+}
+
+export interface Outputs {
+  event: 'outputs';
+  iteration: 'first' | 'last';
+  tensors: Array<OutputTensor>;
+}
+
+export interface Phase {
+  event: 'phase';
+  phase: string;
+  duration_ns: number;
+  detail: Record<string, unknown>;
+}
+
+export interface PlatformOffer {
+  devices: Array<string>;
+  /** file of the page's runtime that users load for this platform */
+  bundle: string | null;
+}
+
+export interface Probe {
+  event: 'probe';
+  protocol: number;
+}
+
+export interface Refused {
+  event: 'unsupported';
+  reason: string;
+}
+
+export interface Samples {
+  event: 'samples';
+  phase: string;
+  /** perf_counter, performance_now; for WebGPU submit, await, slope, timestamp */
+  clock: string;
+  runs_per_sample: number;
+  durations_ns: Array<number>;
+}
+
+export interface Stop {
+  event: 'stop';
+}
+
+export interface Tensor {
+  name: string;
+  /** numpy's name: float32, int64, bool … */
+  dtype: string;
+  shape: Array<number>;
+  file: string;
+}
+
+export type Up = Hello | Phase | Samples | Note | Outputs | Alive | Done | Failed | Refused;
+export type Down = CaseMessage | Probe | Ack | Stop;

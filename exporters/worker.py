@@ -1,0 +1,128 @@
+"""`python -m exporters.worker describe|inspect|export`: a request on stdin, JSON lines on stdout.
+
+    describe  {"tasks": [Task, …]}                            → the catalogue
+    inspect   {"name": hub id or folder, "revision": null}    → what it is and where it was found
+    export    {"request": ArtifactRequest, "out": folder, "digest": name}  → {"artifact": manifest}
+
+Progress is said as notes (`core.events.Note`); the last line is one of
+    {"event": "result", "result": {…}}
+    {"event": "failed", "code": …, "reason": one sentence}
+    {"event": "unsupported", "reason": one sentence}
+and once it is said the exit code is 0. A traceback of an unknown error goes to stderr.
+
+`python -m exporters.worker describe --write` remakes `exporters/catalogue.json` from the tasks in `harness/tasks`.
+"""
+
+import ast
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+
+from exporters.seam import ExportCall, ExportFailed, ExportUnsupported, Job, load, versions
+from harness.core.events import Note
+from harness.core.nouns import Task
+
+CATALOGUE = Path(__file__).parent / "catalogue.json"
+TASKS = Path(__file__).parent.parent / "harness" / "tasks"
+Say = Callable[[str], None]
+
+
+def describe(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    """The catalogue of the known architectures for these tasks."""
+    from exporters.quiet import quiet
+
+    with quiet():
+        from exporters.zoo.registry import describe as catalogue
+
+        return catalogue(Task.model_validate(task) for task in request["tasks"])
+
+
+def inspect(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    """What a model is, without loading it or importing torch."""
+    from exporters.source import inspect as look
+
+    return look(request["name"], request.get("revision"))
+
+
+def export(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    """Write the Artifact and return its manifest."""
+    from exporters.artifact import write_artifact
+
+    call = ExportCall.model_validate(request)
+    job = Job(call.request, Path(call.out), call.digest, say)
+    run, told = load(call.request.exporter)
+    product = run(job)
+    say("writing the artifact")
+    # What checked the graph counts as well, but is not needed.
+    artifact = write_artifact(job, product, versions(dict.fromkeys([*told["packages"], "onnxruntime", "numpy"])))
+    return {"artifact": artifact.model_dump(mode="json")}
+
+
+VERBS = {"describe": describe, "inspect": inspect, "export": export}
+
+
+def tasks_on_disk() -> list[dict[str, Any]]:
+    """The tasks' DESCRIBE literals, read as data, in the order of their files."""
+    found = []
+    for path in sorted(TASKS.glob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DESCRIBE":
+                found.append(ast.literal_eval(node.value))
+    return found
+
+
+def answer(verb: str, text: str, say: Say) -> dict[str, Any]:
+    """The last line for a request; never raises for what a request, a model or a library did wrong."""
+    try:
+        if verb not in VERBS:
+            raise ExportFailed("bad_request", f"no verb {verb!r}; there are {', '.join(VERBS)}")
+        return {"event": "result", "result": VERBS[verb](json.loads(text), say)}
+    except ExportFailed as failure:
+        return {"event": "failed", "code": failure.code, "reason": str(failure)}
+    except ExportUnsupported as refusal:
+        return {"event": "unsupported", "reason": str(refusal)}
+    except (ValidationError, json.JSONDecodeError, KeyError) as error:
+        traceback.print_exc()
+        return {"event": "failed", "code": "bad_request", "reason": f"not a request for {verb}: {_one_line(error)}"}
+    except Exception as error:
+        traceback.print_exc()
+        return {"event": "failed", "code": "exporter_error", "reason": f"{type(error).__name__}: {_one_line(error)}"}
+
+
+def main(arguments: list[str]) -> int:
+    """Speak the protocol on a private duplicate of fd 1; fd 1 becomes stderr, since libraries print."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    verb = arguments[0] if arguments else ""
+
+    def say(text: str) -> None:
+        _line(channel, Note(kind="progress", text=text).model_dump(mode="json"))
+
+    if arguments == ["describe", "--write"]:
+        last = answer(verb, json.dumps({"tasks": tasks_on_disk()}), say)
+        if last["event"] == "result":
+            CATALOGUE.write_text(json.dumps(last["result"], indent=1) + "\n", "utf-8")
+            last = {"event": "result", "result": {"written": str(CATALOGUE)}}
+    else:
+        last = answer(verb, sys.stdin.read(), say)
+    _line(channel, last)
+    return 0
+
+
+def _line(channel: TextIO, message: dict[str, Any]) -> None:
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""doctor, models, show, query."""
+
+import asyncio
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.options import absolute, db_option, json_option
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """What this machine can run, what it can't and why, and what to install."""
+    from harness.examine import examine
+    from harness.show.doctor import doctor_lines
+
+    found = asyncio.run(examine())
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        from rich.console import Console
+
+        Console().print(doctor_lines(found))
+    return 0
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@json_option
+def models(words: tuple[str, ...], as_json: bool) -> int:
+    """The catalogue: architectures by name, family and task; WORDS narrow it."""
+    from harness import catalog
+
+    entries = [entry.model_dump() for entry in catalog.architectures().values()]
+    found = [entry for entry in entries if all(word.lower() in json.dumps(entry).lower() for word in words)]
+    if as_json:
+        click.echo(json.dumps({"architectures": found}))
+        return 0
+    for entry in found:
+        size = f"{entry['parameters'] / 1e6:.0f}M"
+        click.echo(f"{entry['name']:12} {entry['family']:16} {entry['task']:30} {size:>7}  {entry['title']}")
+    if not found:
+        near = catalog.unknown("model", " ".join(words), catalog.architectures()).hint
+        click.echo(f"nothing matches {' '.join(words)!r}; {near}", err=True)
+    return 0
+
+
+@click.command()
+@click.argument("run_id", required=False)
+@db_option
+@json_option
+def show(run_id: str | None, db: Path, as_json: bool) -> int:
+    """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
+    from harness.show.as_json import run_as_json
+    from harness.show.table import reading, results_table
+    from harness.store.results import read_run
+
+    run, results = read_run(absolute(db), run_id)
+    if as_json:
+        click.echo(json.dumps(run_as_json(run, results)))
+        return 0
+    from rich.console import Console
+
+    console = Console()
+    console.print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {run.command}", highlight=False)
+    console.print(results_table(results))
+    console.print(f"\n{reading(results)}", highlight=False)
+    return 0
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@db_option
+@json_option
+def query(sql: str, form: str, db: Path, as_json: bool) -> int:
+    """Read-only SQL on the database; start with performance_results_view."""
+    from harness.store.query import run_query
+
+    columns, rows = run_query(absolute(db), sql)
+    if as_json:
+        click.echo(json.dumps({"columns": columns, "rows": [[_plain(cell) for cell in row] for row in rows]}))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*("" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+        Console().print(table)
+    return 0
+
+
+def _plain(cell: Any) -> Any:
+    """What JSON can hold of a cell: timestamps, decimals and the like as text."""
+    return cell if cell is None or isinstance(cell, bool | int | float | str | list | dict) else str(cell)

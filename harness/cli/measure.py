@@ -1,0 +1,132 @@
+"""plan, export, run, demo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import absolute, db_option, given, json_option, selection_options
+
+if TYPE_CHECKING:
+    from harness.core.nouns import Plan
+    from harness.show.progress import Progressing
+
+# What the demo measures: real sentences, short enough for a software GPU to answer in about a second.
+DEMO = {
+    "model": ("sentence-transformers/all-MiniLM-L6-v2",),
+    "hardware": ("cpu", "onnxruntime", "wasm", "webgpu", "webnn"),
+    "batch_size": (2,),
+    "length": (12,),
+    "budget": "24s",
+}
+
+
+@click.command()
+@selection_options
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the selection as a TOML spec.")
+@json_option
+def plan(spec: Path | None, out: Path | None, as_json: bool, **options: Any) -> int:
+    """What would run and what can't, and why; runs nothing."""
+    from harness.plan.selection import as_toml, make_selection
+    from harness.show.as_json import plan_point_as_json
+
+    planned = _plan(spec, options)
+    if out is not None:
+        out.write_text(as_toml(make_selection(spec, given(options))), encoding="utf-8")
+    if as_json:
+        points = [plan_point_as_json(point.case, point.outcome, point.reason) for point in planned.cases]
+        click.echo(json.dumps({"policy": planned.policy.model_dump(mode="json"), "cases": points}))
+        return 0
+    for point in planned.cases:
+        click.echo(f"{'-' if point.outcome else '+'} {point.case.slug}" + (f"  ({point.reason})" if point.reason else ""))
+    possible = sum(1 for point in planned.cases if point.outcome is None)
+    click.echo(f"{possible} of {len(planned.cases)} cases can be tried, {planned.policy.rounds} rounds each", err=True)
+    return 0
+
+
+@click.command()
+@selection_options
+@db_option
+@json_option
+def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
+    """Make the artifacts only."""
+    from harness.pipeline import Workplace, export_all
+
+    planned = _plan(spec, options)
+    with closing(_progress()) as watcher:
+        place = Workplace(database=absolute(db), executors={}, watcher=watcher)
+        exported = asyncio.run(export_all(planned, place))
+    points = []
+    for point in exported.plan.cases:
+        artifact = exported.artifacts.get(point.case.case_id)
+        points.append({
+            "case_id": point.case.case_id, "slug": point.case.slug, "outcome": point.outcome or "ok",
+            "code": point.code, "reason": point.reason,
+            "artifact": str(place.artifacts / artifact.digest) if artifact else None,
+        })  # fmt: skip
+    if as_json:
+        click.echo(json.dumps({"exported": exported.made, "cases": points}))
+    else:
+        for each in points:
+            click.echo(f"{each['slug']}: {each['artifact'] or each['reason']}")
+    return 1 if any(each["outcome"] == "failed" for each in points) else 0
+
+
+@click.command()
+@selection_options
+@db_option
+@json_option
+def run(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
+    """Measure: every case in fresh processes and tabs, interleaved, judged, stored."""
+    return _measure(_plan(spec, options), db, as_json)
+
+
+@click.command()
+@db_option
+@json_option
+def demo(db: Path, as_json: bool) -> int:
+    """The main job on a small real model: all-MiniLM-L6-v2 on two sentences, five platforms."""
+    return _measure(_plan(None, dict(DEMO)), db, as_json)
+
+
+def _plan(spec: Path | None, options: dict[str, Any]) -> Plan:
+    from harness.export.process import inspect_model
+    from harness.plan.cases import make_plan
+    from harness.plan.selection import make_selection
+
+    return make_plan(make_selection(spec, given(options)), inspect_model)
+
+
+def _measure(planned: Plan, db: Path, as_json: bool) -> int:
+    from rich.console import Console
+
+    from harness.pipeline import Workplace, real_executors, run_plan
+    from harness.show.as_json import run_as_json
+    from harness.show.table import reading, results_table
+
+    command = shlex.join(["harness", *sys.argv[1:]])
+    with closing(_progress()) as watcher:
+        place = Workplace(database=absolute(db), executors=real_executors(), watcher=watcher)
+        outcome = asyncio.run(run_plan(planned, place, command))
+    if as_json:
+        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
+    else:
+        console = Console()
+        console.print(results_table(outcome.results))
+        console.print(f"\n{reading(outcome.results)}", highlight=False)
+    return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
+
+
+def _progress() -> Progressing:
+    from rich.console import Console
+
+    from harness.show.progress import Progressing
+
+    return Progressing(Console(stderr=True))

@@ -1,0 +1,98 @@
+"""SELECTION, and the other options that verbs share: declared once."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+class Several(click.ParamType):
+    """A comma-separated list: `--model bert,vit`; also given several times."""
+
+    name = "list"
+
+    def __init__(self, of: type[str] | type[int] = str) -> None:
+        self._of = of
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self._of(part.strip()) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
+
+
+class Pairs(click.ParamType):
+    """`KEY=VALUE,KEY`: a key alone means true."""
+
+    name = "key[=value]"
+
+    def __init__(self, of: type[str] | type[int] = str) -> None:
+        self._of = of
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        pairs: dict[str, Any] = {}
+        for part in filter(None, str(value).split(",")):
+            key, equals, given = part.partition("=")
+            try:
+                pairs[key.strip()] = self._of(given) if equals else True
+            except ValueError:
+                self.fail(f"{part!r}: {given!r} is not a whole number", param, ctx)
+            if self._of is int and not equals:
+                self.fail(f"{part!r}: write {key}=SIZE", param, ctx)
+        return pairs
+
+
+_SELECTION = [
+    click.argument("spec", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+    click.option("--model", type=Several(), help="Architecture names, hub ids (organisation/name), paths (./my.onnx)."),
+    click.option("--task", help="Task family; default: the architecture's own."),
+    click.option("--mode", type=click.Choice(["inference", "training"]), help="Default: inference."),
+    click.option("--weights", type=click.Choice(["pretrained", "random"]), help="Default: by the kind of name."),
+    click.option("--scale", type=click.Choice(["full", "tiny"]), help="Size of an architecture; default: full."),
+    click.option("--exporter", help="Default: the first that takes the model."),
+    click.option("--dim", type=Pairs(int), help="Sizes of a bare .onnx's symbolic dimensions: batch=1,seq=128."),
+    click.option("--inputs", help="Inputs of a bare .onnx: an .npz file or a folder of .pb files."),
+    click.option("--hardware", type=Several(), help="Platforms, each platform[:device], or all; default: cpu."),
+    click.option("--backend", help="Where a platform has several."),
+    click.option("--browser", type=Several(), help="Browsers, each name[@version]; default: chromium."),
+    click.option("--precision", type=Several(), help="Default: fp32."),
+    click.option("--batch-size", type=Several(int), help="Default: 1."),
+    click.option("--length", type=Several(int), help="Tokens of text; default: 128."),
+    click.option("--threads", type=int, help="The same for every backend; default: physical cores, at most 4."),
+    click.option("--outputs", type=click.Choice(["host", "device"]), help="Where outputs are left; default: host."),
+    click.option("--option", type=Pairs(), help="A backend's own: KEY[=VALUE],…"),
+    click.option("--limit", type=int, help="The first N cases only."),
+    click.option("--rounds", type=int, help="Fresh processes or tabs per case, interleaved; default: 3."),
+    click.option("--budget", help="Warm-up and sampling of all rounds of one case: 20s (default), 500ms, 2m."),
+    click.option("--seed", type=int, help="Of weights, inputs and the order of rounds; default: 0."),
+]
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+db_option = click.option(
+    "--db", type=click.Path(dir_okay=False, path_type=Path), envvar="BENCHMARK_DB_PATH",
+    default=Path("results") / "harness.duckdb", show_default=True, help="The journal and the artifacts lie beside it.",
+)  # fmt: skip
+
+
+def selection_options(command: Command) -> Command:
+    """All of SELECTION."""
+    for option in reversed(_SELECTION):
+        command = option(command)
+    return command
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were really typed; the rest is for the spec file and the defaults."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def absolute(database: Path) -> Path:
+    """The database's absolute path, so that workers with another working folder mean the same."""
+    return Path(os.path.abspath(database.expanduser()))

@@ -1,0 +1,234 @@
+"""Rounds of one Case → its CaseResult, purely: outcome, metrics, interval, and every doubt in plain words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.core.nouns import Case, Outcome
+from harness.core.rounds import CaseResult, Round, Verdict
+from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
+from harness.core.units import NS_PER_MS, ms
+from harness.metrics import latencies_ms, latency_estimate, pooled_ms, timed_rounds, verdict_clock
+
+LEAST_SAMPLES = 10
+STEPS_PER_SAMPLE = 100
+NEEDED_EFFECTIVE = 6
+CLOCKS = ("submit", "await", "slope", "timestamp")
+
+Compute = Callable[[Sequence[Round], Case], float | None]
+
+
+def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mapping[str, Compute]) -> CaseResult:
+    """What follows from a Case's Rounds. Raises ValueError without any: an impossible Case has its outcome in the Plan.
+
+    A Round that failed by wrong output makes the Case failed; its timings stay in the metrics, but nothing that is
+    not ok is ever ranked.
+    """
+    if not rounds:
+        raise ValueError(f"case {case.case_id} has no Rounds")
+    failed = [one for one in rounds if one.outcome == "failed"]
+    outcome: Outcome = "ok"
+    if failed:
+        outcome = "failed"
+    elif all(one.outcome == "unsupported" for one in rounds):
+        outcome = "unsupported"
+    words = next((one for one in rounds if one.outcome == outcome), rounds[0])
+    timed = timed_rounds(rounds)
+    estimate = latency_estimate(rounds)
+    return CaseResult(
+        run_id=run_id,
+        case_id=case.case_id,
+        outcome=outcome,
+        code=None if outcome == "ok" else words.code,
+        reason=None if outcome == "ok" else words.reason,
+        rounds=len(rounds),
+        rounds_failed=len(failed),
+        runtime=runtime_label(timed or rounds),
+        browser_version=_text(_first(timed or rounds, "browser_version")),
+        software=software(timed or rounds),
+        fallback_share=_number(_highest(timed or rounds, "fallback_share")),
+        metrics={name: compute(rounds, case) for name, compute in metrics.items()},
+        latency_ci95_ms=estimate.interval_ms if estimate else None,
+        interval_method=estimate.method if estimate else None,
+        correct=_verdict(rounds),
+        clock=clock(timed),
+        doubts=doubts(case, rounds),
+    )
+
+
+def runtime_label(rounds: Sequence[Round]) -> str | None:
+    """`onnxruntime-web@1.30.0`: the first package that the worker or page named, which is what was measured."""
+    for one in rounds:
+        for package, version in one.runtime.items():
+            return f"{package}@{version}"
+    return None
+
+
+def software(rounds: Sequence[Round]) -> bool | None:
+    """Whether a graphics adapter was really the CPU; None where no adapter took part."""
+    told = [found for one in rounds if (found := _adapter(one).get("software")) is not None]
+    return any(told) if told else None
+
+
+def clock(rounds: Sequence[Round]) -> dict[str, Any]:
+    """Which clock the verdict is in and how far to trust it; null where not measured.
+
+    `kind` is the source of time, `verdict` the clock as the worker named it: WebGPU's await is read off
+    `performance.now()`. `all_ms` holds the median of each of WebGPU's clocks over all Rounds.
+    """
+    if not rounds:
+        return {}
+    verdict = next((found for one in rounds if (found := verdict_clock(one))), None)
+    step, floor = _highest(rounds, "clock_step_ns"), _wait_floor_ns(rounds)
+    every = {}
+    for name in CLOCKS:
+        pooled = [duration for one in rounds for duration in one.per_run_ns("sample", name)]
+        every[name] = ms(median(pooled)) if pooled else None
+    return {
+        "kind": "performance_now" if verdict in ("await", "submit") else verdict,
+        "verdict": verdict,
+        "step_us": step / 1000 if step is not None else None,
+        "isolated": _first(rounds, "isolated"),
+        "wait_floor_ms": ms(floor) if floor is not None else None,
+        "all_ms": every,
+    }
+
+
+def doubts(case: Case, rounds: Sequence[Round]) -> tuple[str, ...]:
+    """Why the number may not be what it seems; each sentence once, the gravest first."""
+    timed = timed_rounds(rounds)
+    if not timed:
+        return ()
+    found = [
+        *_doubts_about_truth(rounds),
+        *_doubts_about_device(case, timed),
+        *_doubts_about_samples(timed),
+        *_doubts_about_page(timed),
+        *(note for one in timed for note in one.notes),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _doubts_about_truth(rounds: Sequence[Round]) -> list[str]:
+    failed = [one for one in rounds if one.outcome == "failed"]
+    found = []
+    if any(one.code == "wrong_output" for one in failed):
+        found.append("wrong output: the timings are kept but never ranked")
+    if failed and len(failed) < len(rounds):
+        found.append(f"{len(failed)} of {len(rounds)} rounds failed")
+    unchecked = [one for one in timed_rounds(rounds) if one.verdict is None or not one.verdict.checked]
+    if unchecked:
+        why = next((one.verdict.reason for one in unchecked if one.verdict and one.verdict.reason), None)
+        found.append("outputs not verified" + (f": {why}" if why else ""))
+    return found
+
+
+def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
+    found = []
+    for one in rounds:
+        if _adapter(one).get("software"):
+            name = _adapter(one).get("description") or _adapter(one).get("device") or "a CPU acts as the adapter"
+            found.append(f"software adapter: {name}")
+        share = one.provenance.get("fallback_share")
+        if share or one.fallbacks:
+            names = ", ".join(one.fallbacks[:8]) + (" …" if len(one.fallbacks) > 8 else "")
+            how_many = f"{share:.0%} of nodes" if isinstance(share, int | float) and share else "some nodes"
+            found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
+        threads = one.provenance.get("threads")
+        if threads is not None and threads != case.threads:
+            found.append(f"{threads} threads were used, {case.threads} asked for")
+    if case.platform == "webnn":
+        found.append(f"WebNN's device type is a hint: {case.device} was asked for, what ran is not knowable")
+    return found
+
+
+def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
+    found = []
+    for one in rounds:
+        n = len(latencies_ms(one))
+        if n < LEAST_SAMPLES:
+            by = "budget ended" if one.stopped_by == "budget" else f"{one.stopped_by or 'something'} ended"
+            found.append(f"round {one.number}: {by} sampling after n = {n}")
+        if one.phase_details.get("warm", {}).get("steady") is False:
+            found.append(f"round {one.number}: not steady after warm-up")
+    if any(one.stopped_by == "budget" for one in rounds):
+        found.append("sampling was stopped by the budget, not by a narrow interval")
+    if len(rounds) < LEAST_ROUNDS:
+        found.append(
+            f"interval within {len(rounds)} round(s), not over {LEAST_ROUNDS}: what differs between processes is not in it"
+        )
+    pooled = pooled_ms(rounds)
+    if len(pooled) < LEAST_FOR_INTERVAL and len(rounds) < LEAST_ROUNDS:
+        found.append(f"no interval: n = {len(pooled)} is below {LEAST_FOR_INTERVAL}")
+    elif any(
+        len(latencies_ms(one)) >= 2 * LEAST_SAMPLES and effective_n(latencies_ms(one)) < NEEDED_EFFECTIVE
+        for one in rounds
+    ):
+        found.append("the latency drifts: neighbouring samples are so alike that they count as fewer than 6")
+    return found
+
+
+def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
+    found = []
+    for one in rounds:
+        if one.provenance.get("isolated") is False:
+            found.append("the page was not cross-origin isolated: coarse clock, no shared memory")
+        if (seen := one.provenance.get("visibility")) not in (None, "visible"):
+            found.append(f"the page was {seen}: browsers slow such pages down")
+        step = one.provenance.get("clock_step_ns")
+        chosen = verdict_clock(one)
+        shortest = min(
+            (
+                d
+                for batch in one.samples
+                if (batch.phase, batch.clock) == ("sample", chosen)
+                for d in batch.durations_ns
+            ),
+            default=None,
+        )
+        if step and shortest is not None and shortest < STEPS_PER_SAMPLE * step:
+            found.append(f"coarse clock: a sample is shorter than {STEPS_PER_SAMPLE} steps of {step / 1000:g} µs")
+    floor, pooled = _wait_floor_ns(rounds), pooled_ms(rounds)
+    if floor and pooled and median(pooled) * NS_PER_MS < 2 * floor:
+        found.append(f"the wait itself takes {ms(floor):.3g} ms: the latency is dominated by it")
+    return found
+
+
+def _verdict(rounds: Sequence[Round]) -> Verdict | None:
+    """The worst word of the judge: a failed one, else an unchecked one, else the first."""
+    told = [one.verdict for one in rounds if one.verdict is not None]
+    failed = [one for one in told if not one.passed]
+    unchecked = [one for one in told if not one.checked]
+    return next(iter(failed or unchecked or told), None)
+
+
+def _adapter(one: Round) -> Mapping[str, Any]:
+    found = one.provenance.get("webgpu")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _wait_floor_ns(rounds: Sequence[Round]) -> float | None:
+    """Nanoseconds that waiting for an empty queue takes, the longest of the Rounds."""
+    told = [
+        value
+        for one in rounds
+        for value in (one.provenance.get("wait_floor_ns"), _adapter(one).get("wait_floor_ns"))
+        if isinstance(value, int | float)
+    ]
+    return max(told, default=None)
+
+
+def _first(rounds: Sequence[Round], key: str) -> Any:
+    return next((one.provenance[key] for one in rounds if one.provenance.get(key) is not None), None)
+
+
+def _highest(rounds: Sequence[Round], key: str) -> float | None:
+    told = [value for one in rounds if isinstance(value := one.provenance.get(key), int | float)]
+    return max(told, default=None)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,87 @@
+"""Results as the JSON object that programs read: fixed names, null for what does not apply."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from harness.core.nouns import Case
+from harness.core.rounds import CaseResult, Run
+
+_METRICS = (
+    "latency_median_ms", "latency_mean_ms", "latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "samples",
+    "throughput_items_per_second", "load_ms", "first_inference_ms", "peak_memory_mb",
+)  # fmt: skip
+
+
+def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: Any) -> dict[str, Any]:
+    """A run: its id, machine and every point that was asked for; `more` adds top-level keys."""
+    return {
+        "run_id": run.run_id,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "machine": run.machine,
+        "interrupted": run.interrupted,
+        **more,
+        "cases": [case_as_json(case, result) for case, result in results],
+    }
+
+
+def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:
+    """One point: what was asked for, and what it came to."""
+    return {**_asked(case), **_answered(result)}
+
+
+def plan_point_as_json(case: Case, outcome: str | None, reason: str | None) -> dict[str, Any]:
+    """One point of a plan: `outcome` is null where it can be tried."""
+    return {**_asked(case), "outcome": outcome, "reason": reason}
+
+
+def _asked(case: Case) -> dict[str, Any]:
+    return {
+        "case_id": case.case_id,
+        "slug": case.slug,
+        "model": case.model.name,
+        "model_family": case.model.family,
+        "task": case.task,
+        "mode": case.mode,
+        "weights": case.model.weights,
+        "scale": case.model.scale,
+        "platform": case.platform,
+        "backend": case.backend,
+        "device": case.device,
+        "browser": case.browser,
+        "precision": case.precision,
+        "batch_size": case.batch_size,
+        "length": case.length,
+        "threads": case.threads,
+        "options": case.options,
+    }
+
+
+def _answered(result: CaseResult) -> dict[str, Any]:
+    verdict = result.correct
+    metrics: dict[str, Any] = {name: result.metrics.get(name) for name in _METRICS}
+    metrics |= {name: value for name, value in result.metrics.items() if name not in metrics}
+    metrics["latency_ci95_ms"] = None if result.latency_ci95_ms is None else list(result.latency_ci95_ms)
+    return {
+        "browser_version": result.browser_version,
+        "runtime": result.runtime,
+        "outcome": result.outcome,
+        "code": result.code,
+        "reason": result.reason,
+        "rounds": result.rounds,
+        "rounds_failed": result.rounds_failed,
+        "software": result.software,
+        "fallback_share": result.fallback_share,
+        "metrics": metrics,
+        "correct": {
+            "checked": bool(verdict and verdict.checked),
+            "reference": verdict.reference if verdict else None,
+            "max_abs": verdict.max_abs if verdict else None,
+            "cosine": verdict.cosine if verdict else None,
+            "agreement": verdict.agreement if verdict else None,
+            "tolerance": verdict.tolerance if verdict else None,
+        },
+        "clock": result.clock or None,
+        "interval_method": result.interval_method,
+        "doubts": list(result.doubts),
+    }

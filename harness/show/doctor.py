@@ -1,0 +1,41 @@
+"""What `harness doctor` found, for people: what can run, what cannot and what would mend it."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+
+def doctor_lines(found: dict[str, Any]) -> RenderableType:
+    """The machine in a line, a table of platforms, a line per browser."""
+    machine = found["machine"]
+    memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
+    head = f"{machine['cpu']}, {machine['cores_physical']} cores, {memory}, {machine['system']} {machine['release']}"
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("platform", "backend", "browser", "", "why not, and what would mend it"):
+        table.add_column(column)
+    for row in found["platforms"]:
+        state = "[green]can run[/green]" if row["available"] else "[red]cannot[/red]"
+        if row["software"]:
+            state += " [yellow](software)[/yellow]"
+        reason = escape(str(row["reason"] or ""))
+        table.add_row(row["platform"], row["backend"], row["browser"] or "", state, reason)
+    browsers = [Text(f"{each['name']}: {_browser(each)}") for each in found["browsers"]]
+    return Group(Text(head), Text(packages, style="dim"), Text(), table, Text(), *browsers)
+
+
+def _browser(each: dict[str, Any]) -> str:
+    if each["outcome"] != "ok":
+        return f"{each['outcome']}: {each['reason']}"
+    said = each["provenance"]
+    step_us = (said.get("clock_step_ns") or 0) / 1000
+    parts = [str(said.get("user_agent", "")).split(" ")[-2] if said.get("user_agent") else ""]
+    parts += ["cross-origin isolated" if said.get("isolated") else "not isolated", f"clock step {step_us:g} µs"]
+    gpu = said.get("webgpu")
+    if isinstance(gpu, dict):
+        name = gpu.get("description") or gpu.get("device") or gpu.get("vendor") or gpu.get("reason")
+        parts.append(f"WebGPU: {name}{' (software)' if gpu.get('software') else ''}")
+    return ", ".join(part for part in parts if part)

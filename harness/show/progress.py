@@ -1,0 +1,80 @@
+"""What happens while it happens: a bar over Rounds and the line of the Case under way, at most two repaints a second.
+
+More would disturb what is measured: the conductor shares the machine with it.
+"""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from harness.core.events import Event, Samples
+from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
+from harness.core.rounds import CaseResult, Round
+from harness.core.statistics import median
+from harness.core.units import ms
+from harness.show.table import duration
+
+_REPAINTS_PER_SECOND = 2
+
+
+class Progressing:
+    """A Watcher for a terminal (a live bar) or a log (one line per step)."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=console, refresh_per_second=_REPAINTS_PER_SECOND, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("", total=None)
+        self._now = ""
+        self._durations_ns: list[float] = []
+
+    def started(self, run_id: str, plan: Plan) -> None:
+        impossible = sum(1 for point in plan.cases if point.outcome is not None)
+        tail = f", {impossible} of them cannot run here" if impossible else ""
+        self._console.print(f"run [bold]{run_id}[/bold]: {len(plan.cases)} cases × {plan.policy.rounds} rounds{tail}")
+        self._bar.start()
+
+    def exporting(self, request: ArtifactRequest, text: str) -> None:
+        self._say(f"export {request.model.name}: {text}")
+
+    def round_started(self, planned: PlannedRound, total: int) -> None:
+        self._now = f"{planned.case.slug} #{planned.number}"
+        self._durations_ns = []
+        self._bar.update(self._task, total=total, description=escape(self._now))
+
+    def heard(self, event: Event) -> None:
+        if isinstance(event, Samples):
+            if event.phase == "sample":
+                self._durations_ns += [each / event.runs_per_sample for each in event.durations_ns]
+            tail = f"n={len(self._durations_ns)}"
+            if self._durations_ns:
+                tail += f" median {duration(ms(median(self._durations_ns)))}"
+            self._bar.update(self._task, description=f"{escape(self._now)} {event.phase} {tail}")
+        elif event.event == "phase":
+            self._bar.update(self._task, description=f"{escape(self._now)} after {event.phase}")
+
+    def round_ended(self, round_: Round, result: CaseResult) -> None:
+        self._bar.advance(self._task)
+        latency, interval = result.metrics.get("latency_median_ms"), result.latency_ci95_ms
+        text = f"{self._now}: {round_.outcome}"
+        if round_.outcome == "ok" and latency is not None:
+            text += f", {duration(latency)}"
+            if interval is not None:
+                text += f" ({duration(interval[0])} – {duration(interval[1])})"
+        elif round_.reason:
+            text += f", {round_.reason}"
+        self._console.print(escape(text), highlight=False)
+
+    def warned(self, text: str) -> None:
+        self._console.print(f"[yellow]warning[/yellow] {escape(text)}", highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+    def _say(self, text: str) -> None:
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=escape(text))
+        else:
+            self._console.print(escape(text), highlight=False)

@@ -1,0 +1,122 @@
+"""Tables → a Run and what came of each of its Cases, also of the impossible ones."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from harness.core.errors import UserMistake
+from harness.core.nouns import Case, Plan, PlannedCase
+from harness.core.rounds import CaseResult, Run, Verdict
+from harness.store.database import NOT_MEASURED, open_for_reading
+from harness.store.rows import from_utc
+
+_OURS = ("checked", "passed", "latency_ci95_low_ms", "latency_ci95_high_ms")
+
+
+def read_run(path: Path, run_id: str | None = None) -> tuple[Run, list[tuple[Case, CaseResult]]]:
+    """A Run by its id or an unambiguous beginning of it (None or `last`: the newest), and one result per planned Case.
+
+    A Case that is impossible by the Plan is `unsupported`; one that the Run never got to is `failed: not_measured`.
+    Raises UserMistake: no_runs, unknown_run (with the nearest), ambiguous_run, and those of `open_for_reading`.
+    """
+    with open_for_reading(path) as con:
+        full_id = _resolve(con, run_id)
+        results, metrics = _results(con, full_id), _metrics(con, full_id)
+        planned = [
+            (PlannedCase(case=Case.model_validate_json(asked), outcome=outcome, reason=reason), case_id)
+            for asked, case_id, outcome, reason in con.execute(
+                "SELECT asked, case_id, outcome, reason FROM planned_cases WHERE run_id = ? ORDER BY position",
+                [full_id],
+            ).fetchall()
+        ]
+        run = _run(con, full_id, tuple(one for one, _ in planned))
+    pairs = []
+    for one, case_id in planned:
+        row = results.get(case_id)
+        found = _without_rounds(full_id, one, case_id) if row is None else _result(row, metrics.get(case_id, {}))
+        pairs.append((one.case, found))
+    return run, pairs
+
+
+def run_ids(path: Path) -> list[str]:
+    """All Runs of the database, the newest first."""
+    with open_for_reading(path) as con:
+        return _ids(con)
+
+
+def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:
+    found = con.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC").fetchall()
+    return [str(row[0]) for row in found]
+
+
+def _resolve(con: duckdb.DuckDBPyConnection, asked: str | None) -> str:
+    known = _ids(con)
+    if not known:
+        raise UserMistake("no_runs", "the database holds no run yet", "measure something first: harness run")
+    if asked is None or asked == "last":
+        return known[0]
+    matches = [run_id for run_id in known if run_id.startswith(asked)] if asked else []
+    if asked in known or len(matches) == 1:
+        return asked if asked in known else matches[0]
+    if matches:
+        raise UserMistake("ambiguous_run", f"{len(matches)} runs begin with {asked!r}", f"say more: {matches[0]}")
+    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.3)
+    raise UserMistake(
+        "unknown_run", f"there is no run {asked!r}", f"did you mean {near[0]}?" if near else f"the last is {known[0]}"
+    )
+
+
+def _run(con: duckdb.DuckDBPyConnection, run_id: str, cases: tuple[PlannedCase, ...]) -> Run:
+    row = con.execute(
+        "SELECT started_at, ended_at, command, machine, policy, interrupted FROM runs WHERE run_id = ?", [run_id]
+    ).fetchone()
+    if row is None:
+        raise LookupError(run_id)
+    started_at, ended_at, command, machine, policy, interrupted = row
+    return Run(
+        run_id=run_id,
+        started_at=from_utc(started_at),
+        ended_at=from_utc(ended_at) if ended_at else None,
+        command=command,
+        machine=json.loads(machine),
+        plan=Plan.model_validate({"cases": cases, "policy": json.loads(policy)}),
+        interrupted=interrupted,
+    )
+
+
+def _results(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, dict[str, Any]]:
+    found = con.execute("SELECT * FROM results WHERE run_id = ?", [run_id])
+    columns = [str(column[0]) for column in found.description or ()]
+    rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    return {row["case_id"]: row for row in rows}
+
+
+def _metrics(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, dict[str, float | None]]:
+    table: dict[str, dict[str, float | None]] = {}
+    found = con.execute(
+        "SELECT case_id, metric, value FROM result_metrics WHERE run_id = ? ORDER BY case_id, metric", [run_id]
+    )
+    for case_id, metric, value in found.fetchall():
+        table.setdefault(case_id, {})[metric] = value
+    return table
+
+
+def _result(row: dict[str, Any], metrics: dict[str, float | None]) -> CaseResult:
+    low, high = row["latency_ci95_low_ms"], row["latency_ci95_high_ms"]
+    fields = {
+        **{key: value for key, value in row.items() if key not in _OURS},
+        "latency_ci95_ms": None if low is None else (low, high),
+        "correct": Verdict.model_validate_json(row["correct"]) if row["correct"] else None,
+        "clock": json.loads(row["clock"]),
+        "metrics": metrics,
+    }
+    return CaseResult.model_validate(fields)
+
+
+def _without_rounds(run_id: str, planned: PlannedCase, case_id: str) -> CaseResult:
+    if planned.outcome:
+        return CaseResult(run_id=run_id, case_id=case_id, outcome=planned.outcome, reason=planned.reason)
+    return CaseResult(run_id=run_id, case_id=case_id, outcome="failed", code="not_measured", reason=NOT_MEASURED)
