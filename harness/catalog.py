@@ -90,8 +90,7 @@ def architectures() -> dict[str, Architecture]:
     """The catalogue made by `python -m exporters.worker describe --write`, for the pinned transformers."""
     catalogue = json.loads((ROOT / "exporters" / "catalogue.json").read_text(encoding="utf-8"))
     return {
-        name: Architecture.model_validate({"name": name, **entry})
-        for name, entry in catalogue["architectures"].items()
+        name: Architecture.model_validate({"name": name, **entry}) for name, entry in catalogue["architectures"].items()
     }
 
 

@@ -13,26 +13,31 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness import catalog
 from harness.core.errors import ProtocolViolation, Unsupported, UserMistake
-from harness.core.events import Alive, Conversation, Event, Failed
+from harness.core.events import Alive, Conversation, Done, Event, Failed, Refused
 from harness.core.nouns import Artifact, ArtifactRequest, Case, Plan, PlannedCase, PlannedRound
 from harness.core.rounds import CaseResult, Round, Run, Verdict
 from harness.execute.executor import Assignment, Executor
 from harness.export.cache import ArtifactCache
 from harness.export.process import ExportFailed
 from harness.export.request import digest_of_request, request_for
-from harness.measure.assemble import assemble
+from harness.measure.assemble import assemble, assemble_round
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.measure.results import case_result
 from harness.measure.verify import judge
 from harness.plan.schedule import Interleaved, Schedule
-from harness.store.journal import Journal, journal_folder, read_journal
+from harness.store.database import open_for_writing
+from harness.store.ingest import ingest_run
+from harness.store.journal import Journal, journal_path, read_journal
 from harness.store.live import LiveStore
+
+_Keep = Callable[[dict[str, Any]], None]
 
 
 class Watcher(Protocol):
@@ -90,12 +95,10 @@ async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     run = Run(run_id=_new_run_id(), started_at=_now(), command=command, machine=fingerprint(), plan=plan)
     workplace.watcher.started(run.run_id, plan)
     outcome = Outcome(run)
-    async with _recording(run, workplace) as (journal, store):
-        exported = await export_all(plan, workplace)
-        outcome.exported = exported.made
-        outcome.run = run = run.model_copy(update={"plan": exported.plan})
-        journal.append({"record": "run", "run": run.model_dump(mode="json")})
-        store.write_run(run)
+    exported = await export_all(plan, workplace)
+    outcome.exported = exported.made
+    outcome.run = run = run.model_copy(update={"plan": exported.plan})
+    async with _recording(outcome, workplace) as (journal, store):
         schedule: Schedule = Interleaved(run.plan)
         history: list[Round] = []
         while planned := schedule.next(history):
@@ -104,9 +107,9 @@ async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
             history.append(round_)
             mine = [earlier for earlier in history if earlier.case_id == round_.case_id]
             result = _result(run.run_id, planned.case, mine)
-            store.write_round(round_, _metrics_of(round_, planned.case), planned.case, result)
+            store.add(round_, _metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
-    outcome.results = results_of(run, history)
+    outcome.results = results_of(outcome.run, history)
     return outcome
 
 
@@ -124,7 +127,7 @@ async def export_all(plan: Plan, workplace: Workplace) -> Exported:
             artifact = cache.find(request)
             if artifact is None and digest not in reasons:
                 try:
-                    artifact = await cache.make(request, lambda text, r=request: workplace.watcher.exporting(r, text))
+                    artifact = await cache.make(request, partial(workplace.watcher.exporting, request))
                     made += 1
                 except ExportFailed as failure:
                     reasons[digest] = ("failed", failure.code, failure.reason)
@@ -151,7 +154,11 @@ def results_of(run: Run, rounds: Sequence[Round]) -> list[tuple[Case, CaseResult
         mine = by_case.get(point.case.case_id, [])
         if point.outcome is not None:
             result = CaseResult(
-                run_id=run.run_id, case_id=point.case.case_id, outcome=point.outcome, code=point.code, reason=point.reason
+                run_id=run.run_id,
+                case_id=point.case.case_id,
+                outcome=point.outcome,
+                code=point.code,
+                reason=point.reason,
             )
         elif mine:
             result = _result(run.run_id, point.case, mine)
@@ -161,21 +168,32 @@ def results_of(run: Run, rounds: Sequence[Round]) -> list[tuple[Case, CaseResult
     return found
 
 
-def rebuild(database: Path) -> int:
+def rebuild(database: Path, warn: Callable[[str], None]) -> int:
     """Make the database again from the journal alone; returns the number of runs. The old one goes last."""
-    folder = journal_folder(database)
-    files = sorted(folder.glob("*.jsonl"))
+    files = sorted(journal_path(database, "*").parent.glob("*.jsonl"))
     if not files:
+        folder = journal_path(database, "*").parent
         raise UserMistake("no_journal", f"there is no journal in {folder}", "point --db at the database beside it")
     with tempfile.TemporaryDirectory(dir=database.parent, prefix=".rebuild-") as aside:
         fresh = Path(aside) / database.name
-        store = LiveStore(fresh)
-        for file in files:
-            run, rounds = assemble(read_journal(file))
-            cases = {point.case.case_id: point.case for point in run.plan.cases}
-            store.write_all(run, [(r, _metrics_of(r, cases[r.case_id])) for r in rounds], results_of(run, rounds))
+        with contextlib.closing(open_for_writing(fresh)) as connection:
+            done = sum(_ingest_journal(connection, file, warn) for file in files)
         fresh.replace(database)
-    return len(files)
+    return done
+
+
+def _ingest_journal(connection: Any, file: Path, warn: Callable[[str], None]) -> bool:
+    reading = read_journal(file)
+    assembled = assemble(reading.records)
+    for doubt in filter(None, (reading.torn, *reading.corrupt, *assembled.dropped)):
+        warn(f"{file.name}: {doubt}")
+    run, rounds = assembled.run, assembled.rounds
+    if run is None:
+        return False
+    cases = {point.case.case_id: point.case for point in run.plan.cases}
+    with_metrics = [(round_, _metrics_of(round_, cases[round_.case_id])) for round_ in rounds]
+    ingest_run(connection, run, with_metrics, results_of(run, rounds))
+    return True
 
 
 async def _do_round(
@@ -187,8 +205,7 @@ async def _do_round(
     records: list[dict[str, Any]] = []
 
     def keep(record: dict[str, Any]) -> None:
-        records.append(record)
-        journal.append(record)
+        records.append(journal.append(record))
 
     keep({
         "record": "round", "round_id": round_id, "case_id": planned.case.case_id, "number": planned.number,
@@ -203,18 +220,20 @@ async def _do_round(
             first_round=planned.number == 1,
         )  # fmt: skip
         conversation = await _converse(assignment, workplace, keep)
-        if conversation.last is not None and conversation.last.event == "done":
+        verdict = None
+        if isinstance(conversation.last, Done):
             verdict = _judge(assignment, conversation)
-            keep({"record": "verdict", "round_id": round_id, "verdict": verdict.model_dump(mode="json")})
+            keep({"record": "verdict", "round_id": round_id, "verdict": verdict})
+        keep({"record": "round_end", "round_id": round_id, **_end_of(conversation, verdict)})
     finally:
         shutil.rmtree(outputs_dir, ignore_errors=True)
-    keep({"record": "round_end", "round_id": round_id})
     journal.sync()
-    _, rounds = assemble([{"record": "run", "run": run.model_dump(mode="json")}, *records])
-    return rounds[0]
+    return assemble_round(run.run_id, records)
 
 
-async def _converse(assignment: Assignment, workplace: Workplace, keep: Callable[[dict[str, Any]], None]) -> Conversation:
+async def _converse(
+    assignment: Assignment, workplace: Workplace, keep: Callable[[dict[str, Any]], None]
+) -> Conversation:
     """Listen until the last word; an Event out of order becomes the last word itself."""
     conversation = Conversation()
     side = catalog.backends()[assignment.case.backend].side
@@ -233,6 +252,20 @@ async def _converse(assignment: Assignment, workplace: Workplace, keep: Callable
     return conversation
 
 
+def _end_of(conversation: Conversation, verdict: Verdict | None) -> dict[str, str | None]:
+    """Outcome, code and reason of a Round, from its last word and the judge's: fast but wrong has failed."""
+    last = conversation.last
+    if isinstance(last, Failed):
+        return {"outcome": "failed", "code": last.code, "reason": last.reason}
+    if isinstance(last, Refused):
+        return {"outcome": "unsupported", "code": None, "reason": last.reason}
+    if verdict is None:
+        return {"outcome": "failed", "code": "protocol", "reason": "it ended without a last word"}
+    if not verdict.passed:
+        return {"outcome": "failed", "code": "wrong_output", "reason": verdict.reason}
+    return {"outcome": "ok", "code": None, "reason": None}
+
+
 def _judge(assignment: Assignment, conversation: Conversation) -> Verdict:
     """The one judge's verdict. A backend that made the reference itself is not checked by agreeing with itself."""
     case, artifact = assignment.case, assignment.artifact
@@ -243,26 +276,24 @@ def _judge(assignment: Assignment, conversation: Conversation) -> Verdict:
 
 
 @asynccontextmanager
-async def _recording(run: Run, workplace: Workplace) -> AsyncIterator[tuple[Journal, LiveStore]]:
-    """Journal and database for the length of a run; however it ends, the journal has its last line."""
-    workplace.database.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(journal_folder(workplace.database) / f"{run.run_id}.jsonl")
+async def _recording(outcome: Outcome, workplace: Workplace) -> AsyncIterator[tuple[Journal, LiveStore]]:
+    """Journal and database for the length of a run; however it ends, both hear of the end."""
+    run = outcome.run
     store = LiveStore(workplace.database, workplace.watcher.warned)
+    store.begin(run, results_of(run, []))
+    journal = Journal(journal_path(workplace.database, run.run_id))
+    journal.append({"record": "run", "run": run.model_dump(mode="json")})
     interrupted = True
     try:
         yield journal, store
         interrupted = False
-    except UserMistake:
-        interrupted = False
-        raise
     finally:
-        ended_at = _now()
-        journal.append({"record": "run_end", "ended_at": ended_at, "interrupted": interrupted})
-        journal.sync()
+        outcome.run = run.model_copy(update={"ended_at": _now(), "interrupted": interrupted})
+        journal.append({"record": "run_end", "ended_at": outcome.run.ended_at, "interrupted": interrupted})
         journal.close()
-        store.write_end(run.run_id, ended_at, interrupted)
         for executor in workplace.executors.values():
             await asyncio.shield(executor.close())
+        store.end(outcome.run)
 
 
 def _result(run_id: str, case: Case, rounds: Sequence[Round]) -> CaseResult:
@@ -282,5 +313,4 @@ def _new_run_id() -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
+    return datetime.now(UTC).isoformat(timespec="microseconds")

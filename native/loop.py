@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from harness.core.events import Event, Phase, Samples
 from harness.core.nouns import LoopPolicy
@@ -57,7 +58,7 @@ Emit = Callable[[Event], None]
 def perf_counter_clock() -> Clock:
     """The finest clock Python has, with its step measured: the smallest difference of readings that differ."""
     readings = [time.perf_counter_ns() for _ in range(10_000)]
-    steps = [later - earlier for earlier, later in zip(readings, readings[1:], strict=False) if later > earlier]
+    steps = [later - earlier for earlier, later in pairwise(readings) if later > earlier]
     return Clock("perf_counter", min(steps, default=1), time.perf_counter_ns)
 
 

@@ -16,7 +16,7 @@ from harness.core.nouns import Tensor
 
 
 class BackendFailed(HarnessError):
-    """The runtime could not; `code` is for programs (load_failed, inference_failed), the text in the runtime's words."""
+    """The runtime could not; `code` is for programs (load_failed, inference_failed), the text in its words."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)

@@ -18,7 +18,17 @@ import numpy as np
 
 from harness.core.errors import Unsupported
 from harness.core.events import (
-    PROTOCOL, CaseMessage, Done, Event, Failed, Hello, Note, Outputs, OutputTensor, Phase, Refused,
+    PROTOCOL,
+    CaseMessage,
+    Done,
+    Event,
+    Failed,
+    Hello,
+    Note,
+    Outputs,
+    OutputTensor,
+    Phase,
+    Refused,
 )  # fmt: skip
 from native.loop import Clock, Work, perf_counter_clock, run_loop
 from native.seam import BackendFailed, Session

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from exporters.seam import ExportFailed
+from exporters.seam import ExportFailed, ExportUnsupported
 
 # Fixed, so that sums are made in the same order on every machine with the same kernels.
 REFERENCE_THREADS = 2
@@ -22,10 +22,14 @@ def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        outputs = dict(zip(names, session.run(names, dict(inputs)), strict=True))
     # Its exceptions share no class but this one.
     except Exception as error:
         raise ExportFailed("onnxruntime_refused", f"ONNX Runtime: {first_line(error)}") from error
+    for name, value in outputs.items():
+        if not hasattr(value, "dtype"):
+            raise ExportUnsupported(f"output {name!r} is no tensor")
+    return outputs
 
 
 def first_line(error: BaseException) -> str:

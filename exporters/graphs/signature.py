@@ -26,7 +26,7 @@ class Signature:
         """Each dimension of an input: its size, or its name."""
         value = next(value for value in self.values if value.name == name)
         return [
-            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else dim.dim_param or f"{name}[{axis}]"
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else dim.dim_param or f"{name}[{axis}]"
             for axis, dim in enumerate(value.type.tensor_type.shape.dim)
         ]
 
@@ -75,20 +75,26 @@ def make_static(model: Any, signature: Signature, sizes: Mapping[str, int]) -> N
         raise ExportFailed("unknown_dim", reason)
     if not signature.symbols():
         return
-    from onnxruntime.tools.onnx_model_utils import fix_output_shapes, make_input_shape_fixed
+    from onnxruntime.tools.onnx_model_utils import is_fixed_size_tensor, make_input_shape_fixed
 
     try:
         for name in signature.names:
             shape = [sizes[dim] if isinstance(dim, str) else dim for dim in signature.dims(name)]
             make_input_shape_fixed(model.graph, name, shape)
-        fix_output_shapes(model)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        # Not the library's fix_output_shapes: it looks for external data in the working directory.
+        inferred = onnx.shape_inference.infer_shapes(model)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ExportFailed("broken_onnx", f"shapes do not fit: {first_line(error)}") from error
+    for output, known in zip(model.graph.output, inferred.graph.output, strict=True):
+        if not is_fixed_size_tensor(output) and is_fixed_size_tensor(known):
+            output.type.tensor_type.shape.CopyFrom(known.type.tensor_type.shape)
 
 
 def _dtype(value: Any) -> Any:
     if value.type.WhichOneof("value") != "tensor_type":
         raise ExportUnsupported(f"input {value.name!r} is no tensor")
+    if not value.type.tensor_type.HasField("shape"):
+        raise ExportUnsupported(f"input {value.name!r} does not say how many dimensions it has")
     kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
     if np.dtype(kind).kind not in "fiub":
         raise ExportUnsupported(f"input {value.name!r} is of type {kind}, which has no raw numeric form")

@@ -21,6 +21,9 @@ def default_config(architecture: str) -> Any:
         config = AutoConfig.for_model(architecture, **table("exceptions").get(architecture, {}).get("config", {}))
     except (ValueError, KeyError) as error:
         raise ExportFailed("unknown_architecture", f"transformers has no architecture {architecture!r}") from error
+    labels = table("rules")["labels"]
+    if hasattr(config, labels["where"]) and config.num_labels == 2:
+        config.num_labels = labels["count"]
     return config
 
 

@@ -15,9 +15,6 @@ from exporters.zoo.build import default_config
 from exporters.zoo.data import table
 from harness.core.nouns import Task
 
-# The other words in use: families whose rules are still to be written.
-FAMILIES = ("text_encoder", "vision", "text_decoder", "encoder_decoder", "speech_text")
-
 
 def describe(tasks: Iterable[Task]) -> dict[str, Any]:
     """The catalogue of the architectures in `architectures.json`.

@@ -1,10 +1,10 @@
 """The command line: one verb per thing a user wants. The only place that prints or exits.
 
-    __init__.py  the program: verbs, errors → exit codes
-    options.py   SELECTION and the other options that verbs share
-    measure.py   plan, export, run, demo
-    look.py      doctor, models, show, query
-    upkeep.py    db
+__init__.py  the program: verbs, errors → exit codes
+options.py   SELECTION and the other options that verbs share
+measure.py   plan, export, run, demo
+look.py      doctor, models, show, query
+upkeep.py    db
 """
 
 import json

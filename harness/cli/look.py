@@ -95,7 +95,9 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
 
         table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(*("" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+            table.add_row(
+                *("" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
+            )
         Console().print(table)
     return 0
 
@@ -103,3 +105,7 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
 def _plain(cell: Any) -> Any:
     """What JSON can hold of a cell: timestamps, decimals and the like as text."""
     return cell if cell is None or isinstance(cell, bool | int | float | str | list | dict) else str(cell)
+
+
+def _brief(cell: Any) -> str:
+    return "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)

@@ -45,7 +45,9 @@ def plan(spec: Path | None, out: Path | None, as_json: bool, **options: Any) -> 
         click.echo(json.dumps({"policy": planned.policy.model_dump(mode="json"), "cases": points}))
         return 0
     for point in planned.cases:
-        click.echo(f"{'-' if point.outcome else '+'} {point.case.slug}" + (f"  ({point.reason})" if point.reason else ""))
+        click.echo(
+            f"{'-' if point.outcome else '+'} {point.case.slug}" + (f"  ({point.reason})" if point.reason else "")
+        )
     possible = sum(1 for point in planned.cases if point.outcome is None)
     click.echo(f"{possible} of {len(planned.cases)} cases can be tried, {planned.policy.rounds} rounds each", err=True)
     return 0

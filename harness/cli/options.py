@@ -1,6 +1,5 @@
 """SELECTION, and the other options that verbs share: declared once."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import click
 Command = Callable[..., Any]
 
 
-class Several(click.ParamType):
+class Several(click.ParamType[Any]):
     """A comma-separated list: `--model bert,vit`; also given several times."""
 
     name = "list"
@@ -27,7 +26,7 @@ class Several(click.ParamType):
             self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
 
 
-class Pairs(click.ParamType):
+class Pairs(click.ParamType[Any]):
     """`KEY=VALUE,KEY`: a key alone means true."""
 
     name = "key[=value]"
@@ -95,4 +94,4 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 def absolute(database: Path) -> Path:
     """The database's absolute path, so that workers with another working folder mean the same."""
-    return Path(os.path.abspath(database.expanduser()))
+    return Path.cwd() / database.expanduser()

@@ -1,9 +1,9 @@
 """Case + Artifact → Events. Whoever answers, the Events are the same.
 
-    executor.py     the seam: Assignment in, Events out; with a fake beside the real ones
-    native.py       `python -m native.worker`, one fresh process per Round
-    page.py         a page in a browser, one fresh browser per Round
-    page_server.py  the page's files, the Artifact's files and the websocket, on loopback
-    drivers.py      drive a browser: find it, start it, open a URL, end it
-    embedded.py     the embedded Chromium from the page's npm packages
+executor.py     the seam: Assignment in, Events out; with a fake beside the real ones
+native.py       `python -m native.worker`, one fresh process per Round
+page.py         a page in a browser, one fresh browser per Round
+page_server.py  the page's files, the Artifact's files and the websocket, on loopback
+drivers.py      drive a browser: find it, start it, open a URL, end it
+embedded.py     the embedded Chromium from the page's npm packages
 """

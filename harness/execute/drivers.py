@@ -19,6 +19,7 @@ from harness.core.nouns import Browser
 from harness.execute.embedded import find_embedded
 
 _OPEN_TIMEOUT_MS = 60_000
+_NO_PLAYWRIGHT = "playwright is not installed: pip install 'model-benchmark-harness[browser]'"
 
 
 @dataclass
@@ -118,7 +119,9 @@ class PlaywrightDriver:
             try:
                 from playwright.async_api import async_playwright
             except ImportError as error:
-                raise Unsupported("playwright is not installed: pip install 'model-benchmark-harness[browser]'") from error
+                raise Unsupported(
+                    "playwright is not installed: pip install 'model-benchmark-harness[browser]'"
+                ) from error
             self._playwright = await async_playwright().start()
         return self._playwright
 
@@ -154,7 +157,10 @@ def _find_pid(mark: str) -> int | None:
 
 
 def _tree(pid: int | None) -> list[psutil.Process]:
+    if pid is None:
+        return []
     try:
-        return [] if pid is None else [root := psutil.Process(pid), *root.children(recursive=True)]
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []

@@ -34,7 +34,9 @@ def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
         _unpack(source / "bin", home)
     environment = {
         **os.environ,
-        "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [str(home / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH")])),
+        "LD_LIBRARY_PATH": os.pathsep.join(
+            filter(None, [str(home / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH")])
+        ),
         "FONTCONFIG_PATH": str(home / "fonts"),
     }
     return home / "chromium", environment

@@ -1,7 +1,7 @@
 """The executor seam: an Assignment in, Events out, whoever answers. A fake stands beside the real ones."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +37,7 @@ class Assignment:
 class Executor(Protocol):
     """Yields a Round's Events; always ends with one of the last words, whatever happens to who answers."""
 
-    def execute(self, assignment: Assignment) -> AsyncIterator[Event]: ...
+    def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]: ...
 
     async def close(self) -> None: ...
 
@@ -49,7 +49,7 @@ class FakeExecutor:
         self._script = script
         self.assignments: list[Assignment] = []
 
-    async def execute(self, assignment: Assignment) -> AsyncIterator[Event]:
+    async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         self.assignments.append(assignment)
         for event in self._script(assignment):
             await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from harness.catalog import ROOT
 from harness.core.errors import ProtocolViolation
@@ -21,7 +21,7 @@ class NativeExecutor:
     def __init__(self, memory: MemoryProbe) -> None:
         self._memory = memory
 
-    async def execute(self, assignment: Assignment) -> AsyncIterator[Event]:
+    async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         worker = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "native.worker", cwd=ROOT, limit=_LINE_LIMIT, start_new_session=True,
             env=_environment(assignment.case.threads),
@@ -42,7 +42,7 @@ class NativeExecutor:
 
     async def _listen(
         self, worker: asyncio.subprocess.Process, assignment: Assignment, errors: asyncio.Task[bytes]
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         assert worker.stdin and worker.stdout
         message = assignment.message(str(assignment.artifact_dir), str(assignment.outputs_dir))
         worker.stdin.write(message.model_dump_json().encode() + b"\n")

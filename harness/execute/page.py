@@ -1,7 +1,8 @@
 """A page in a browser: one fresh browser, one fresh tab and one seat at the page server per Round."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from typing import Any
 
 from harness import catalog
 from harness.core.errors import Unsupported
@@ -23,7 +24,7 @@ class PageExecutor:
         self._server: PageServer | None = None
         self._drivers: dict[str, Driver] = {}
 
-    async def execute(self, assignment: Assignment) -> AsyncIterator[Event]:
+    async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         case = assignment.case
         seat = Seat(
             lambda seat: assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/"),
@@ -49,7 +50,7 @@ class PageExecutor:
 
     async def _converse(
         self, browser: Browser, platform: str | None, seat: Seat, silence_limit_s: float
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         tab: Tab | None = None
         server = await self._serve()
         try:
@@ -64,7 +65,7 @@ class PageExecutor:
             if tab is not None:
                 await driver.end(tab)
 
-    async def _listen(self, tab: Tab, seat: Seat, silence_limit_s: float) -> AsyncIterator[Event]:
+    async def _listen(self, tab: Tab, seat: Seat, silence_limit_s: float) -> AsyncGenerator[Event, None]:
         while True:
             event = await _next_event(tab, seat, silence_limit_s)
             if isinstance(event, Outputs) and event.iteration == "last" and tab.pid is not None:
@@ -99,8 +100,9 @@ def _version(seat: Seat) -> str | None:
 async def _next_event(tab: Tab, seat: Seat, silence_limit_s: float) -> Event:
     """The page's next word, or the word that we must say for it when it ended or fell silent."""
     waiting = asyncio.create_task(seat.events.get())
+    both: set[asyncio.Future[Any]] = {waiting, tab.ended}
     try:
-        await asyncio.wait({waiting, tab.ended}, timeout=silence_limit_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, timeout=silence_limit_s, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return waiting.result()
         if tab.ended.done():

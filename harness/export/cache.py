@@ -42,7 +42,7 @@ class ArtifactCache:
         return self._sound[digest]
 
     async def make(self, request: ArtifactRequest, progress: Progress) -> Artifact:
-        """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake when the disk is too full."""
+        """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake on a full disk."""
         digest = digest_of_request(request)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._refuse_full_disk(request)
@@ -68,7 +68,7 @@ class ArtifactCache:
         if free < need:
             raise UserMistake(
                 "disk_full",
-                f"exporting {request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)}",
+                f"{request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)} free",
                 "free some room, or put the database elsewhere with --db",
             )
 

@@ -38,11 +38,12 @@ def inspect_model(name: str, revision: str | None) -> dict[str, Any]:
         timeout=120, check=False,
     )  # fmt: skip
     lines = process.stdout.strip().splitlines()
-    last = json.loads(lines[-1]) if lines else {"event": "failed", "code": "crashed", "reason": _tail(process.stderr)}
+    said = lines[-1] if lines else json.dumps({"event": "failed", "code": "crashed", "reason": _tail(process.stderr)})
+    last = json.loads(said)
     if last["event"] != "result":
         raise UserMistake(last.get("code", "unsupported"), last["reason"], "see `harness doctor` for what is installed")
-    result: dict[str, Any] = last["result"]
-    return result
+    inspected: dict[str, Any] = last["result"]
+    return inspected
 
 
 async def run_worker(environment: str, verb: str, request: dict[str, Any], progress: Progress) -> dict[str, Any]:

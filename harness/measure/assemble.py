@@ -2,7 +2,7 @@
 
 What notes carry in `data`:
     provenance   anything, merged into the Round's provenance; its key `runtime` (package → version) into the runtime
-    placement    `nodes` (execution provider → nodes), `fallbacks` (operators), `fallback_share` (of nodes);
+    placement    `providers` (execution provider → nodes), `fallbacks` (operators), `fallback_share` (of nodes);
                  whatever else is there goes to provenance["placement"]
     memory       source → bytes; of a source named twice the higher stays
     warning      nothing: the text is kept
@@ -115,7 +115,7 @@ def _take_note(fields: dict[str, Any], note: Note) -> None:
         fields["runtime"].update(data.pop("runtime", None) or {})
         _merge(fields["provenance"], data)
     elif note.kind == "placement":
-        nodes, fallbacks = data.pop("nodes", None), data.pop("fallbacks", None)
+        nodes, fallbacks = data.pop("providers", None), data.pop("fallbacks", None)
         fields["placement"] = nodes if nodes is not None else fields.get("placement")
         fields["fallbacks"] = tuple(fallbacks) if fallbacks is not None else fields.get("fallbacks", ())
         if "fallback_share" in data:
@@ -139,7 +139,8 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _keep_peaks(into: dict[str, int], more: Mapping[str, Any]) -> None:
     for source, size in more.items():
-        if isinstance(size, int | float) and not isinstance(size, bool):
+        # Zero is what a probe says of a process that is gone, not a peak.
+        if isinstance(size, int | float) and not isinstance(size, bool) and size > 0:
             into[source] = max(into.get(source, 0), int(size))
 
 

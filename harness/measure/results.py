@@ -1,5 +1,6 @@
 """Rounds of one Case → its CaseResult, purely: outcome, metrics, interval, and every doubt in plain words."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         rounds=len(rounds),
         rounds_failed=len(failed),
         runtime=runtime_label(timed or rounds),
-        browser_version=_text(_first(timed or rounds, "browser_version")),
+        browser_version=_browser_version(timed or rounds),
         software=software(timed or rounds),
         fallback_share=_number(_highest(timed or rounds, "fallback_share")),
         metrics={name: compute(rounds, case) for name, compute in metrics.items()},
@@ -130,7 +131,7 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             found.append(f"software adapter: {name}")
         share = one.provenance.get("fallback_share")
         if share or one.fallbacks:
-            names = ", ".join(one.fallbacks[:8]) + (" …" if len(one.fallbacks) > 8 else "")
+            names = _operators(one.fallbacks)
             how_many = f"{share:.0%} of nodes" if isinstance(share, int | float) and share else "some nodes"
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         threads = one.provenance.get("threads")
@@ -154,7 +155,7 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
         found.append("sampling was stopped by the budget, not by a narrow interval")
     if len(rounds) < LEAST_ROUNDS:
         found.append(
-            f"interval within {len(rounds)} round(s), not over {LEAST_ROUNDS}: what differs between processes is not in it"
+            f"interval within {len(rounds)} of {LEAST_ROUNDS} rounds: what differs between processes is not in it"
         )
     pooled = pooled_ms(rounds)
     if len(pooled) < LEAST_FOR_INTERVAL and len(rounds) < LEAST_ROUNDS:
@@ -226,8 +227,18 @@ def _highest(rounds: Sequence[Round], key: str) -> float | None:
     return max(told, default=None)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _browser_version(rounds: Sequence[Round]) -> str | None:
+    """What the browser that ran says of itself, not what was asked for."""
+    browser = _first(rounds, "browser")
+    version = browser.get("version") if isinstance(browser, Mapping) else None
+    return None if version is None else str(version)
+
+
+def _operators(fallbacks: Sequence[str], most: int = 8) -> str:
+    """`Gather ×2, Shape` from `Operator (node)`s: the nodes of a big graph would fill pages."""
+    counted = Counter(one.split(" (")[0] for one in fallbacks).most_common()
+    named = [operator if count == 1 else f"{operator} ×{count}" for operator, count in counted[:most]]
+    return ", ".join(named) + (" …" if len(counted) > most else "")
 
 
 def _number(value: float | None) -> float | None:

@@ -69,7 +69,7 @@ def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_di
 def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: float) -> Verdict:
     """One tensor against another of the same shape; NaN or Inf where none is expected is always wrong.
 
-    `tolerance` is relative to the largest expected magnitude; the Verdict's `tolerance` is that bound in absolute terms.
+    `tolerance` is relative to the largest expected magnitude; the Verdict's is that bound, absolute.
     """
     if not np.issubdtype(expected.dtype, np.floating):
         same = bool(np.array_equal(expected, actual))
@@ -94,7 +94,7 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
 
 
 def _same(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return (expected == actual) | (np.isnan(expected) & np.isnan(actual))
+    return np.logical_or(expected == actual, np.isnan(expected) & np.isnan(actual))
 
 
 def _cosine(e: NDArray[np.float64], a: NDArray[np.float64]) -> float | None:

@@ -1,7 +1,7 @@
 """spec (TOML, flags) → Plan; and which Round comes next.
 
-    selection.py  what the user asked for, from flags and spec files
-    models.py     what a model's name means: path, hub id or architecture
-    cases.py      Selection → Plan: every point asked for, the impossible ones with their reason
-    schedule.py   history → the next Round, or nothing
+selection.py  what the user asked for, from flags and spec files
+models.py     what a model's name means: path, hub id or architecture
+cases.py      Selection → Plan: every point asked for, the impossible ones with their reason
+schedule.py   history → the next Round, or nothing
 """

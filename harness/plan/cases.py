@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any, Literal
 
 import psutil
 
@@ -40,7 +41,7 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
                     seed=selection.seed, **_graph_inputs(model, selection),
                 )  # fmt: skip
                 reason = doubt or why_not(case, backend)
-                outcome = "unsupported" if reason else None
+                outcome: Literal["unsupported"] | None = "unsupported" if reason else None
                 planned.setdefault(case.case_id, PlannedCase(case=case, outcome=outcome, reason=reason))
     policy = Policy(rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed)
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
@@ -127,11 +128,11 @@ def _sizes(model: Model, task: Task, selection: Selection) -> Iterator[tuple[int
     yield from product(selection.batch_size, lengths)
 
 
-def _graph_inputs(model: Model, selection: Selection) -> dict[str, object]:
+def _graph_inputs(model: Model, selection: Selection) -> dict[str, Any]:
     """What only a bare .onnx takes: sizes of its symbolic dimensions, and inputs of the user's own."""
     if model.kind != "onnx":
         return {}
-    given: dict[str, object] = {"dims": selection.dim}
+    given: dict[str, Any] = {"dims": selection.dim}
     if selection.inputs is not None:
         path = Path(selection.inputs).expanduser().absolute()
         if not path.exists():

@@ -28,7 +28,11 @@ _LOADED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 def is_path(name: str) -> bool:
     """Rule 1."""
-    return name.endswith(".onnx") or name.startswith((".", "/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) is not None
+    return (
+        name.endswith(".onnx")
+        or name.startswith((".", "/", "~", "\\"))
+        or re.match(r"[A-Za-z]:[\\/]", name) is not None
+    )
 
 
 def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
@@ -68,7 +72,9 @@ def _bare_graph(name: str, path: Path, selection: Selection) -> Model:
 def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lookup) -> Model:
     _refuse_tiny(name, selection)
     if selection.weights == "random":
-        raise UserMistake("no_random", f"{name!r} has weights of its own", "for random weights give an architecture name")
+        raise UserMistake(
+            "no_random", f"{name!r} has weights of its own", "for random weights give an architecture name"
+        )
     hub_id, _, revision = name.partition("@") if folder is None else (str(folder), "", "")
     found = lookup(hub_id, revision or None)
     if folder is not None:

@@ -75,7 +75,9 @@ def read_spec(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserMistake("bad_spec", f"cannot read {path}: {error}", "give a TOML file, or use flags") from error
     except tomllib.TOMLDecodeError as error:
-        raise UserMistake("bad_spec", f"{path} is not TOML: {error}", "see `harness run --help` for the keys") from error
+        raise UserMistake(
+            "bad_spec", f"{path} is not TOML: {error}", "see `harness run --help` for the keys"
+        ) from error
     values = {key.replace("-", "_"): value for key, value in raw.items()}
     for key in values:
         if key not in Selection.model_fields:

@@ -1,6 +1,6 @@
 """Results for people and programs; one file per format.
 
-    as_json.py   the JSON object of INTERFACE: fixed names, null for what does not apply
-    table.py     the terminal's table, its marks and their reasons, and the sentence that reads it
-    progress.py  what happens while it happens, on stderr
+as_json.py   the JSON object of INTERFACE: fixed names, null for what does not apply
+table.py     the terminal's table, its marks and their reasons, and the sentence that reads it
+progress.py  what happens while it happens, on stderr
 """

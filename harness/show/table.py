@@ -1,7 +1,8 @@
 """The terminal's table: one row per point, marks where there is something to know, the reasons under it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -11,6 +12,7 @@ from rich.text import Text
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
 
+_Value = TypeVar("_Value")
 Results = Sequence[tuple[Case, CaseResult]]
 
 
@@ -124,10 +126,12 @@ def _answer(result: CaseResult) -> str:
     verdict = result.correct
     if verdict is None or not verdict.checked:
         return "[yellow]not checked[/yellow]"
-    return f"[green]correct[/green] (±{verdict.max_abs:.0e})" if verdict.max_abs is not None else "[green]correct[/green]"
+    return (
+        f"[green]correct[/green] (±{verdict.max_abs:.0e})" if verdict.max_abs is not None else "[green]correct[/green]"
+    )
 
 
-def _or_dash(value, render):  # type: ignore[no-untyped-def]
+def _or_dash(value: _Value | None, render: Callable[[_Value], str]) -> str:
     return "–" if value is None else render(value)
 
 

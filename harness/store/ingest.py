@@ -1,6 +1,6 @@
 """Rows → tables. Writing the same thing twice is writing it once; each call is one transaction, all or nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -81,7 +81,8 @@ def _write_results(con: duckdb.DuckDBPyConnection, results: Sequence[tuple[Case,
 
 def _plan_late(con: duckdb.DuckDBPyConnection, case: Case, run_id: str) -> None:
     known = con.execute(
-        "SELECT count(*) FILTER (WHERE case_id = ?), coalesce(max(position) + 1, 0) FROM planned_cases WHERE run_id = ?",
+        "SELECT count(*) FILTER (WHERE case_id = ?), coalesce(max(position) + 1, 0)"
+        " FROM planned_cases WHERE run_id = ?",
         [case.case_id, run_id],
     ).fetchone()
     if known and not known[0]:

@@ -31,7 +31,7 @@ class Journal:
         Gives back the record as a later reader will see it: assembling from that makes rebuilding exact.
         Raises OSError when the disk is full, TypeError on what is not JSON.
         """
-        line = json.dumps(_plain(record), separators=(",", ":"), allow_nan=False)
+        line = json.dumps(plain(record), separators=(",", ":"), allow_nan=False)
         self._file.write(line.encode() + b"\n")
         found: dict[str, Any] = json.loads(line)
         return found
@@ -108,13 +108,14 @@ def _cut_torn_line(path: Path) -> None:
         os.truncate(path, len(content) - len(tail))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON can hold of a record: models as mappings, tuples as lists, NaN and Infinity as null."""
     if isinstance(value, BaseModel):
-        return _plain(value.model_dump(mode="json"))
+        return plain(value.model_dump(mode="json"))
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

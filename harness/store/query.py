@@ -1,5 +1,6 @@
 """SQL from outside: read-only, no other file, no extension, no way to change that; bounded in time, memory and rows."""
 
+import math
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +50,8 @@ def named_queries() -> dict[str, str]:
 
 
 def _jsonable(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, _AS_THEY_ARE):
         return value
     if isinstance(value, Decimal):

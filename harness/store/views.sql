@@ -1,5 +1,5 @@
--- One row per Case per Run. {metrics} is one column per metric, written by database.py from the names that occur, so
--- that a new metric needs no migration. A Case that was planned and never measured says so instead of missing.
+-- One row per Case per Run. database.py puts one column per metric where `metrics` stands in braces, from the names that
+-- occur, so that a new metric needs no migration. A Case that was planned and never measured says so instead of missing.
 CREATE OR REPLACE VIEW performance_results_all_view AS
 WITH asked AS (
     SELECT * FROM planned_cases QUALIFY row_number() OVER (PARTITION BY run_id, case_id ORDER BY position) = 1

@@ -1,6 +1,6 @@
 """`browser_assets/protocol.d.ts`: the page's types, made from the one declaration of the messages.
 
-    python -m tests.page.generate_types --write
+Refresh it with `python -m tests.page.generate_types --write`.
 """
 
 import sys
@@ -22,7 +22,7 @@ _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean"
 
 def generate() -> str:
     """The whole file, without writing it."""
-    roots = {"Up": Event, "Down": Union[CaseMessage, Probe, Ack, Stop], "Backend": Backend}
+    roots: dict[str, Any] = {"Up": Event, "Down": Union[CaseMessage, Probe, Ack, Stop], "Backend": Backend}
     definitions: dict[str, dict[str, Any]] = {}
     aliases = []
     for name, root in roots.items():

@@ -1,0 +1,51 @@
+/**
+ * Between frozen bytes and ONNX Runtime's tensors. Both are little-endian and row-major, so nothing is converted; a
+ * float16 stays as it is, in whatever array the browser has for it.
+ *
+ * @typedef {typeof import('onnxruntime-web')} Ort
+ * @typedef {import('onnxruntime-web').Tensor} OrtTensor
+ * @typedef {import('onnxruntime-web').Tensor.Type} OrtType
+ */
+
+import { Unsupported } from '../seam.js';
+
+/** numpy's name → ONNX Runtime's name and the array over its bytes. @type {Record<string, [OrtType, any]>} */
+const ARRAYS = {
+  float32: ['float32', Float32Array],
+  float64: ['float64', Float64Array],
+  float16: ['float16', Uint16Array],
+  int64: ['int64', BigInt64Array],
+  uint64: ['uint64', BigUint64Array],
+  int32: ['int32', Int32Array],
+  uint32: ['uint32', Uint32Array],
+  int16: ['int16', Int16Array],
+  uint16: ['uint16', Uint16Array],
+  int8: ['int8', Int8Array],
+  uint8: ['uint8', Uint8Array],
+  bool: ['bool', Uint8Array],
+};
+
+/**
+ * Throws Unsupported for a dtype that ONNX Runtime Web has no array for.
+ * @param {Ort} ort
+ * @param {import('../../protocol').Tensor} tensor
+ * @param {ArrayBuffer} buffer
+ * @returns {OrtTensor}
+ */
+export function tensorOf(ort, { name, dtype, shape }, buffer) {
+  if (!Object.hasOwn(ARRAYS, dtype)) throw new Unsupported(`input ${name}: no array for ${dtype} in onnxruntime-web`);
+  const [type, TypedArray] = ARRAYS[dtype];
+  return new ort.Tensor(type, new TypedArray(buffer), shape);
+}
+
+/**
+ * The bytes of an output that lies on the host.
+ * @param {string} name
+ * @param {OrtTensor} tensor
+ * @returns {import('../seam.js').HostTensor}
+ */
+export function hostTensor(name, tensor) {
+  const data = /** @type {ArrayBufferView} */ (/** @type {unknown} */ (tensor.data));
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { name, dtype: tensor.type, shape: tensor.dims, bytes: /** @type {Uint8Array} */ (bytes) };
+}

@@ -1,0 +1,76 @@
+/**
+ * The seam between the Round's story (`run.js`) and a page backend: ONE FOLDER in `backends/` = ONE BACKEND.
+ *
+ * Such a folder has `backend.json` (the conductor reads it; it names platforms, devices and the runtime's file) and
+ * `backend.js` with one function, `openSession(opening) → Promise<Session>`. Twin of `native/seam.py`.
+ *
+ * @typedef {import('../protocol').CaseMessage} CaseMessage
+ * @typedef {import('../protocol').PlatformOffer} PlatformOffer
+ *
+ * @typedef {object} Opening
+ * @property {CaseMessage} message
+ * @property {PlatformOffer} offer what `backend.json` says of the Case's platform
+ * @property {Record<string, any>} provenance what `probe.js` found, for refusing with the browser's own words
+ * @property {(code: string, reason: string) => void} fail ends the Round at once, for what arrives by itself (a lost
+ *   device)
+ *
+ * @typedef {object} HostTensor
+ * @property {string} name
+ * @property {string} dtype numpy's name
+ * @property {readonly number[]} shape
+ * @property {Uint8Array} bytes little-endian, row-major; valid until the next run
+ *
+ * @typedef {object} Session one model on one device. The order of calls: prepare, load, (dropOutputs, run) × n, outputs,
+ *   placement, close
+ * @property {Record<string, string>} runtime package → version really loaded
+ * @property {string} clock what `run` waits for, as `Samples.clock` names it: performance_now where the work is done
+ *   on the CPU, await where a device is waited for until the outputs can be read
+ * @property {() => Promise<Record<string, unknown>>} prepare fetches; gives the phase's detail, such as {bytes}. Throws
+ *   Unsupported where this browser cannot do what the Case asks
+ * @property {() => Promise<Record<string, unknown>>} load creates the session; gives provenance that is known only now,
+ *   such as {threads}
+ * @property {() => void | Promise<void>} run one inference, until its outputs are there to be read: what is timed
+ * @property {() => void} dropOutputs frees the latest run's outputs; never timed
+ * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
+ * @property {() => Promise<Record<string, unknown>>} placement {providers, fallbacks, fallback_share}; may end the
+ *   session that was timed
+ * @property {() => Promise<void>} close
+ */
+
+/** This browser or runtime cannot do it: an outcome. The message is the reason, in the words of whoever said no. */
+export class Unsupported extends Error {}
+
+/** The Round has failed; `code` is for programs, the message in the runtime's words. */
+export class RoundFailed extends Error {
+  /** @param {string} code @param {string} reason */
+  constructor(code, reason) {
+    super(reason);
+    this.code = code;
+  }
+}
+
+/**
+ * What was thrown, in its own words; a wasm runtime may throw a bare number.
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function wordsOf(error) {
+  if (error instanceof Error) {
+    const named = error.name === 'Error' || error.message.startsWith(error.name);
+    return named ? error.message : `${error.name}: ${error.message}`;
+  }
+  return String(error);
+}
+
+/**
+ * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it.
+ * @param {CaseMessage} message
+ * @param {string} file relative to the Artifact's folder
+ * @returns {Promise<ArrayBuffer>}
+ */
+export async function fetchFile(message, file) {
+  const path = file.split('/').map(encodeURIComponent).join('/');
+  const response = await fetch(message.base + path);
+  if (!response.ok) throw new RoundFailed('load_failed', `${file}: ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
+}

@@ -1,0 +1,205 @@
+/**
+ * The Round's story in a page: hello → prepare → load → first, warm, sample → outputs → placement → done.
+ *
+ * Twin of `native/worker.py`. Whatever goes wrong is said: `failed` with a code, or `unsupported` with the reason.
+ *
+ * @typedef {import('./protocol').CaseMessage} CaseMessage
+ * @typedef {import('./backends/seam.js').Session} Session
+ * @typedef {import('./protocol').Outputs} Outputs
+ */
+
+import { RoundFailed, Unsupported, wordsOf } from './backends/seam.js';
+import { Link } from './link.js';
+import { clockOf, runLoop } from './loop.js';
+import { Panel } from './panel.js';
+import { probePage, probeWebGpu, probeWebNn } from './probe.js';
+
+const PROTOCOL = 1;
+const WEBNN_DEVICES = ['cpu', 'gpu', 'npu'];
+
+/** The conductor said stop: nothing more is to be said. */
+class Stopped extends Error {}
+
+const link = new Link(location);
+const panel = new Panel(document);
+
+/** @param {string} code @param {string} reason */
+function fail(code, reason) {
+  panel.set('phase', `failed: ${reason}`);
+  return link.sendLast({ event: 'failed', code, reason });
+}
+
+window.addEventListener('error', (event) => fail('page_error', event.message || 'a script did not load'));
+window.addEventListener('unhandledrejection', (event) => fail('page_error', wordsOf(event.reason)));
+
+const order = await link.firstMessage;
+if (order.event === 'probe') await answerProbe();
+else await doRound(order);
+
+async function answerProbe() {
+  panel.set('what', 'a probe of this browser');
+  const webgpu = await probeWebGpu();
+  const webnn = await probeWebNn(WEBNN_DEVICES);
+  sayHello({}, { ...probePage(), webgpu, webnn, software: softwareOf(webgpu) });
+  link.keepAlive(true);
+  await link.ended;
+}
+
+/** @param {CaseMessage} message */
+async function doRound(message) {
+  const { model, platform, device, precision } = message.case;
+  panel.set('what', `${model.name}, ${precision}, ${platform}${device === platform ? '' : `:${device}`}`);
+  link.keepAlive(true);
+  /** @type {Session | undefined} */
+  let session;
+  try {
+    const provenance = await probeFor(message);
+    session = await open(message, provenance);
+    await measure(message, session, Number(provenance.clock_step_ns));
+  } catch (error) {
+    if (error instanceof Stopped) return;
+    if (error instanceof Unsupported) await link.sendLast({ event: 'unsupported', reason: error.message });
+    else await fail(error instanceof RoundFailed ? error.code : 'inference_failed', wordsOf(error));
+  } finally {
+    await session?.close().catch(() => {}); // the Round is over; a teardown that fails changes nothing
+  }
+}
+
+/** Only what the Case's platform needs: a GPU that is asked for wakes up. @param {CaseMessage} message */
+async function probeFor({ case: { platform, device } }) {
+  /** @type {Record<string, unknown>} */
+  const found = probePage();
+  if (platform === 'webgpu') {
+    const webgpu = await probeWebGpu();
+    Object.assign(found, { webgpu, software: softwareOf(webgpu) });
+  }
+  if (platform === 'webnn') found.webnn = await probeWebNn([device]);
+  return found;
+}
+
+/** @param {Awaited<ReturnType<typeof probeWebGpu>>} webgpu @returns {boolean | null} */
+function softwareOf(webgpu) {
+  return 'software' in webgpu ? webgpu.software : null;
+}
+
+/**
+ * Load the backend and say hello; that is said also when there is nothing to say but the reason why not.
+ * @param {CaseMessage} message
+ * @param {Record<string, unknown>} provenance
+ * @returns {Promise<Session>}
+ */
+async function open(message, provenance) {
+  const began = performance.now();
+  /** @type {Record<string, string>} */
+  let runtime = {};
+  try {
+    const session = await openSession(message, provenance);
+    ({ runtime } = session);
+    return session;
+  } finally {
+    sayHello(runtime, provenance);
+    sayPhase('runtime', performance.now() - began, {});
+    if (!provenance.isolated) sayNotIsolated();
+  }
+}
+
+/**
+ * The folder of a page backend has its name.
+ * @param {CaseMessage} message
+ * @param {Record<string, unknown>} provenance
+ * @returns {Promise<Session>}
+ */
+async function openSession(message, provenance) {
+  const { backend, platform } = message.case;
+  const folder = new URL(`./backends/${encodeURIComponent(backend)}/`, import.meta.url);
+  const answer = await fetch(new URL('backend.json', folder));
+  if (!answer.ok) throw new Unsupported(`the page has no backend named ${backend}`);
+  /** @type {import('./protocol').Backend} */
+  const described = await answer.json();
+  const offer = described.platforms[platform];
+  if (offer === undefined) throw new Unsupported(`${backend} does not offer ${platform}`);
+  const backendModule = await import(new URL('backend.js', folder).href);
+  return backendModule.openSession({ message, offer, provenance, fail });
+}
+
+/** @param {CaseMessage} message @param {Session} session @param {number} step_ns */
+async function measure(message, session, step_ns) {
+  const detail = await timedPhase('prepare', () => session.prepare());
+  sayPhase('prepare', detail.duration_ms, detail.result);
+  const loaded = await timedPhase('load', () => session.load());
+  sayPhase('load', loaded.duration_ms, {});
+  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: loaded.result });
+  /** @type {Outputs[]} */
+  const delivered = [];
+  const work = {
+    run: () => session.run(),
+    after_first: async () => { delivered.push(await deliver(message, session, 'first')); },
+    before_sample: () => session.dropOutputs(),
+  };
+  link.keepAlive(false); // a beat of its own could fall into a timed region; the loop's samples are signs of life
+  const clock = clockOf(session.clock, step_ns, () => performance.now());
+  const stopped_by = await runLoop(clock, work, message.policy, sayInLoop());
+  link.keepAlive(true);
+  delivered.push(await deliver(message, session, 'last'));
+  for (const outputs of delivered) link.send(outputs);
+  if (message.first_round) {
+    const data = await session.placement();
+    link.send({ event: 'note', kind: 'placement', text: 'where the nodes ran', data });
+  }
+  panel.set('phase', 'done');
+  await link.sendLast({ event: 'done', stopped_by });
+}
+
+/** What the loop calls between samples: send, show, let messages in. @returns {import('./loop.js').Emit} */
+function sayInLoop() {
+  let n = 0;
+  return async (event) => {
+    link.send(event);
+    if (event.event === 'samples' && event.phase === 'sample') n += event.durations_ns.length;
+    if (event.event === 'samples' || event.event === 'phase') await panel.show(event.phase, n);
+    if (link.stopped) throw new Stopped();
+  };
+}
+
+/**
+ * @param {string} phase
+ * @param {() => Promise<Record<string, unknown>>} action
+ */
+async function timedPhase(phase, action) {
+  await panel.show(phase, 0);
+  if (link.stopped) throw new Stopped();
+  const began = performance.now();
+  const result = await action();
+  return { result, duration_ms: performance.now() - began };
+}
+
+/**
+ * The bytes of the latest run's outputs, POSTed; gives the Event that says so, to be sent after the loop.
+ * @param {CaseMessage} message
+ * @param {Session} session
+ * @param {'first' | 'last'} iteration
+ * @returns {Promise<Outputs>}
+ */
+async function deliver(message, session, iteration) {
+  const tensors = [];
+  for (const [index, { name, dtype, shape, bytes }] of (await session.outputs()).entries()) {
+    await link.deliver(`${message.outputs_to}${iteration}/${index}`, bytes);
+    tensors.push({ name, dtype, shape: [...shape] });
+  }
+  return { event: 'outputs', iteration, tensors };
+}
+
+/** @param {Record<string, string>} runtime @param {Record<string, unknown>} provenance */
+function sayHello(runtime, provenance) {
+  link.send({ event: 'hello', protocol: PROTOCOL, side: 'page', runtime, provenance });
+}
+
+/** @param {string} phase @param {number} duration_ms @param {Record<string, unknown>} detail */
+function sayPhase(phase, duration_ms, detail) {
+  link.send({ event: 'phase', phase, duration_ns: Math.round(duration_ms * 1e6), detail });
+}
+
+function sayNotIsolated() {
+  const text = 'the page is not cross-origin isolated: wasm runs on one thread, and the clock is coarse';
+  link.send({ event: 'note', kind: 'warning', text, data: { code: 'not_isolated', threads: 1 } });
+}

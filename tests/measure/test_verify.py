@@ -1,0 +1,83 @@
+"""The one judge: what passes, what fails, and what is always wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.measure.verify import TOLERANCE, compare, judge
+from tests.making import make_artifact, write_outputs
+
+RNG = np.random.default_rng(7)
+GOOD = RNG.normal(size=(4, 8)).astype(np.float32)
+
+
+def verdict_of(folder: Path, first: Any, last: Any, expected: Any = GOOD) -> Any:
+    (folder / "artifact").mkdir()
+    artifact = make_artifact(folder / "artifact", {"y": expected})
+    outputs = {
+        "first": write_outputs(folder / "out", "first", {"y": first}),
+        "last": write_outputs(folder / "out", "last", {"y": last}),
+    }
+    return judge(artifact, folder / "artifact", outputs, folder / "out", "fp32")
+
+
+def test_the_same_bytes_are_correct(tmp_path: Path) -> None:
+    verdict = verdict_of(tmp_path, GOOD, GOOD)
+    assert verdict.checked and verdict.passed
+    assert (verdict.max_abs, verdict.agreement, verdict.reference) == (0.0, 1.0, "pytorch-fp32")
+    assert verdict.cosine == pytest.approx(1.0)
+
+
+def test_rounding_of_sums_is_correct_and_three_percent_is_not(tmp_path: Path) -> None:
+    assert compare(GOOD, GOOD * np.float32(1 + 1e-5), TOLERANCE["fp32"]).passed
+    wrong = compare(GOOD, GOOD * np.float32(1.03), TOLERANCE["fp32"])
+    assert not wrong.passed and wrong.cosine == pytest.approx(1.0), "a cosine alone would have let it pass"
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_both_iterations_count(tmp_path: Path, which: str) -> None:
+    bad = GOOD + 1
+    verdict = verdict_of(tmp_path, bad if which == "first" else GOOD, bad if which == "last" else GOOD)
+    assert not verdict.passed and (verdict.reason or "").startswith(which)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_always_wrong(poison: float) -> None:
+    bad = GOOD.copy()
+    bad[1, 1] = poison
+    verdict = compare(GOOD, bad, tolerance=1e9)
+    assert not verdict.passed and "NaN" in (verdict.reason or "")
+
+
+def test_an_expected_infinity_must_be_answered_by_the_same_one() -> None:
+    expected = np.array([1.0, -np.inf, np.nan], np.float32)
+    assert compare(expected, expected.copy(), 1e-3).passed
+    assert not compare(expected, np.array([1.0, np.inf, np.nan], np.float32), 1e-3).passed
+
+
+def test_whole_numbers_must_be_equal() -> None:
+    assert compare(np.array([1, 2]), np.array([1, 2]), 1e-3).passed
+    assert not compare(np.array([1000, 2]), np.array([1001, 2]), 1.0).passed
+
+
+@pytest.mark.parametrize("bad", [GOOD[:2], GOOD.astype(np.float64), GOOD.reshape(8, 4)])
+def test_another_shape_or_dtype_is_wrong(tmp_path: Path, bad: Any) -> None:
+    assert not verdict_of(tmp_path, GOOD, bad).passed
+
+
+def test_too_few_bytes_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
+    outputs = {name: write_outputs(tmp_path / "out", name, {"y": GOOD}) for name in ("first", "last")}
+    (tmp_path / "out" / "last" / "0.bin").write_bytes(b"1234")
+    verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", "fp32")
+    assert not verdict.passed and "bytes" in (verdict.reason or "")
+
+
+def test_a_missing_output_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
+    outputs = {name: write_outputs(tmp_path / "out", name, {"z": GOOD}) for name in ("first", "last")}
+    assert not judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", "fp32").passed

@@ -1,0 +1,94 @@
+"""Each metric on made-up Rounds whose answer is arithmetic."""
+
+import math
+
+import pytest
+
+from harness import catalog
+from harness.core.rounds import Round
+from harness.metrics import latency_estimate, timed_rounds, verdict_clock
+from tests.store.made_up import case, round_of, samples
+
+CASE = case(batch_size=4)
+
+
+def compute(name: str, *rounds: Round) -> float | None:
+    return catalog.metrics()[name].compute(rounds, CASE)
+
+
+def test_one_round() -> None:
+    one = round_of(CASE, 1, (1, 2, 3, 4, 10))
+    expected = {
+        "latency_median_ms": 3,
+        "latency_p50_ms": 3,
+        "latency_mean_ms": 4,
+        "latency_mad_ms": 1,
+        "samples": 5,
+        "load_ms": 5,
+        "first_inference_ms": 9,
+        # 4 items in 3 ms.
+        "throughput_items_per_second": 4000 / 3,
+        "peak_memory_mb": 100.000001,
+    }
+    for name, value in expected.items():
+        assert compute(name, one) == pytest.approx(value), name
+    for name in ("latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "prepare_ms"):
+        assert compute(name, one) is None
+
+
+def test_percentiles_appear_where_n_supports_them() -> None:
+    one = round_of(CASE, 1, tuple(float(value) for value in range(1, 102)))
+    # Type 7 on 1 … 101: rank 1 + 100 q.
+    assert compute("latency_p90_ms", one) == pytest.approx(91)
+    assert compute("latency_p95_ms", one) == pytest.approx(96)
+    assert compute("latency_p99_ms", one) is None
+
+
+def test_three_rounds_weigh_alike() -> None:
+    rounds = [round_of(CASE, 1, (1,)), round_of(CASE, 2, (10,) * 50), round_of(CASE, 3, (100,))]
+    assert compute("latency_median_ms", *rounds) == pytest.approx(10)
+    assert compute("latency_median_ms", *rounds[:2]) == pytest.approx(10)
+    estimate = latency_estimate(rounds)
+    assert estimate is not None
+    assert estimate.method == "student-t on log medians of 3 rounds"
+    assert estimate.interval_ms is not None
+    # Logs 0, ln 10, 2 ln 10; t of two degrees 4.302653.
+    assert estimate.interval_ms[1] == pytest.approx(math.exp(math.log(10) * (1 + 4.302653 / math.sqrt(3))), rel=1e-5)
+
+
+def test_runs_of_a_sample_are_divided() -> None:
+    one = round_of(CASE, 1, samples=(samples(2, 4, runs=10),))
+    assert compute("latency_mean_ms", one) == pytest.approx(3)
+
+
+def test_wrong_output_keeps_its_timings_but_never_beside_right_ones() -> None:
+    wrong = round_of(CASE, 1, (1, 1), outcome="failed", code="wrong_output")
+    right = round_of(CASE, 2, (5, 5))
+    crashed = round_of(CASE, 3, (9, 9), outcome="failed", code="crash")
+    assert compute("latency_median_ms", wrong, crashed) == pytest.approx(1)
+    assert compute("latency_median_ms", wrong, right, crashed) == pytest.approx(5)
+    assert timed_rounds([crashed]) == []
+    assert compute("latency_median_ms", crashed) is None
+    assert compute("throughput_items_per_second", crashed) is None
+    assert compute("samples", crashed) == 0
+
+
+def test_submit_is_believed_last() -> None:
+    one = round_of(CASE, 1, samples=(samples(0.1, clock="submit"), samples(8, clock="await")))
+    assert verdict_clock(one) == "await"
+    assert verdict_clock(round_of(CASE, 1, samples=(samples(1, clock="new_clock"),))) == "new_clock"
+    assert verdict_clock(round_of(CASE, 1)) is None
+
+
+def test_memory_comes_from_one_source() -> None:
+    page = round_of(CASE, 1, (1,), memory_bytes={"tree_hwm_rss": 9_000_000, "js_heap": 99_000_000})
+    native = round_of(CASE, 2, (1,), memory_bytes={"peak_rss": 3_000_000, "tree_hwm_rss": 99_000_000})
+    assert compute("peak_memory_mb", page) == 9
+    assert compute("peak_memory_mb", page, native) == 3
+    assert compute("peak_memory_mb", round_of(CASE, 3, (1,), memory_bytes={})) is None
+
+
+def test_every_metric_answers_to_its_file_name() -> None:
+    for name, metric in catalog.metrics().items():
+        assert metric.compute.__module__ == f"harness.metrics.{name}"
+        assert metric.better in ("lower", "higher")

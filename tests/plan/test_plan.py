@@ -1,0 +1,147 @@
+"""What was asked for becomes Cases: names, sweeps, impossible points, spec files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import catalog
+from harness.core.errors import UserMistake
+from harness.core.nouns import Plan
+from harness.plan.cases import make_plan
+from harness.plan.models import is_path
+from harness.plan.selection import as_toml, make_selection
+
+FOUND = {"architecture": "bert", "class": "BertModel", "revision": "abc123", "path": "/w", "weights_from": "hub abc123"}
+
+
+def lookup(name: str, revision: str | None) -> Mapping[str, Any]:
+    return {**FOUND, "revision": revision or FOUND["revision"]}
+
+
+def plan(**flags: Any) -> Plan:
+    return make_plan(make_selection(None, {"hardware": ("noop",), **flags}), lookup)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bert", False), ("org/name", False), ("org/name@v1", False),
+        ("./bert", True), ("../x", True), ("/abs/x", True), ("~/x", True), ("m.onnx", True), ("org/m.onnx", True),
+        ("C:\\models\\x", True), ("C:/models/x", True), (".\\x", True),
+    ],
+)  # fmt: skip
+def test_one_rule_tells_a_path(name: str, expected: bool) -> None:
+    assert is_path(name) is expected
+
+
+def test_a_bare_word_is_an_architecture_whatever_lies_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bert").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = plan(model="bert").cases[0].case.model
+    assert (model.kind, model.weights, model.scale) == ("architecture", "random", "full")
+
+
+def test_a_hub_id_is_pretrained_and_named_by_its_revision() -> None:
+    model = plan(model="org/name@v2").cases[0].case.model
+    assert (model.kind, model.weights, model.identity) == ("pretrained", "pretrained", "org/name@v2")
+
+
+def test_an_onnx_file_is_named_by_its_bytes(tmp_path: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).write_bytes(b"same")
+    models = [plan(model=str(tmp_path / name)).cases[0].case.model for name in ("a.onnx", "b.onnx")]
+    assert models[0].identity == models[1].identity
+    assert models[0].kind == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "hint"),
+    [
+        ({"model": "brt"}, "unknown_model", "bert"),
+        ({"model": "bert", "hardware": "webgpuu"}, "unknown_hardware", "webgpu"),
+        ({"model": "bert", "hardware": "webnn:gpuu"}, "unknown_device", "gpu"),
+        ({"model": "bert", "hardware": "wasm", "browser": "chromum"}, "unknown_browser", "chromium"),
+        ({"model": "bert", "backend": "pytorh"}, "unknown_backend", "pytorch"),
+        ({"model": "bert", "task": "text-generatio"}, "unknown_task", "text-generation"),
+        ({"model": "./no.onnx"}, "no_such_file", ""),
+        ({"model": "org/name", "scale": "tiny"}, "tiny_pretrained", ""),
+        ({"model": "org/name", "weights": "random"}, "no_random", ""),
+        ({"model": "bert", "weights": "pretrained"}, "no_weights", ""),
+        ({}, "no_model", ""),
+        ({"model": "bert", "rounds": 0}, "bad_value", ""),
+        ({"model": "bert", "batch_size": (0,)}, "bad_value", ""),
+        ({"model": "bert", "budget": "soon"}, "bad_duration", ""),
+    ],
+)
+def test_mistakes_are_named_before_anything_starts(flags: dict[str, Any], code: str, hint: str) -> None:
+    with pytest.raises(UserMistake) as caught:
+        plan(**flags)
+    assert caught.value.code == code
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_sweep_is_every_point_once() -> None:
+    cases = plan(model="bert,bert".split(","), batch_size=(1, 8), length=(16, 32), hardware=("noop", "cpu")).cases
+    assert len(cases) == 2 * 2 * 2
+    assert len({point.case.case_id for point in cases}) == len(cases)
+
+
+def test_lengths_are_for_tasks_that_have_one() -> None:
+    assert plan(model="bert").cases[0].case.length == 128
+    assert [point.case.length for point in plan(model="vit", length=(16, 32)).cases] == [None]
+
+
+def test_an_impossible_point_is_a_case_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"x")
+    points = plan(model=str(tmp_path / "m.onnx"), hardware=("cpu", "onnxruntime")).cases
+    assert [point.outcome for point in points] == ["unsupported", None]
+    assert "no such form" in (points[0].reason or "")
+    half = plan(model="bert", precision="fp16").cases[0]
+    assert half.outcome == "unsupported" and "fp16" in (half.reason or "")
+    training = plan(model="bert", mode="training").cases[0]
+    assert training.outcome == "unsupported" and "training" in (training.reason or "")
+
+
+def test_a_package_that_is_missing_is_a_reason_with_the_way_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    point = plan(model="bert", hardware="onnxruntime").cases[0]
+    assert point.outcome == "unsupported"
+    assert "onnxruntime is not installed: pip install" in (point.reason or "")
+
+
+def test_an_architecture_outside_the_catalogue_is_unsupported_not_unknown() -> None:
+    strange = make_plan(
+        make_selection(None, {"model": "org/name", "hardware": "noop"}), lambda *_: {**FOUND, "architecture": "novel"}
+    )
+    assert strange.cases[0].outcome == "unsupported" and "novel" in (strange.cases[0].reason or "")
+
+
+def test_all_hardware_is_every_platform_that_is_not_for_tests() -> None:
+    platforms = {point.case.platform for point in plan(model="bert", hardware="all").cases}
+    assert {"cpu", "onnxruntime", "wasm", "webgpu", "webnn"} <= platforms
+    assert "noop" not in platforms
+    assert platforms <= set(catalog.platforms())
+
+
+def test_a_spec_file_is_the_flags_and_flags_win(tmp_path: Path) -> None:
+    spec = tmp_path / "sweep.toml"
+    spec.write_text('model = ["bert", "vit"]\nbatch-size = [1, 8]\nbudget = "2s"\nscale = "tiny"\n')
+    selection = make_selection(spec, {"budget": "3s"})
+    assert (selection.model, selection.batch_size, selection.budget) == (("bert", "vit"), (1, 8), "3s")
+    again = tmp_path / "again.toml"
+    again.write_text(as_toml(selection))
+    assert make_selection(again, {}) == selection
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("model = [", "bad_spec"), ("modle = 'bert'", "unknown_key"), ("model = 3", "bad_value"), ("rounds = 'x'", "bad_value")],
+)
+def test_a_wrong_spec_is_named(tmp_path: Path, text: str, code: str) -> None:
+    spec = tmp_path / "sweep.toml"
+    spec.write_text(text)
+    with pytest.raises(UserMistake) as caught:
+        make_selection(spec, {})
+    assert caught.value.code == code
