@@ -29,6 +29,8 @@ const HALF_WIDTH_PER_MAD = 1.96 * 1.2533 * 1.4826;
 // least itself, half of the samples would fall below it.
 const HEADROOM = 1.25;
 const ENOUGH = 1.1;
+// So many tries in a row must be long enough: a just-in-time compiler makes quick work quicker while it is tried.
+const TRIES = 5;
 // How fast the runs per sample grow while not even one step of the clock was seen.
 const BLIND_GROWTH = 10;
 
@@ -163,8 +165,8 @@ function isSteady(record, policy, step_ns) {
 /**
  * How many runs make a sample that lasts `steps_per_sample` steps of the clock.
  *
- * A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough; the tries
- * are part of the warm-up and are emitted as such.
+ * A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough each time;
+ * the tries are part of the warm-up and are emitted as such.
  * @param {Clock} clock @param {Work} work @param {LoopPolicy} policy @param {Emit} emit
  * @param {{began_ns: number, typical_ns: number}} warmed
  */
@@ -172,13 +174,18 @@ async function runsPerSample(clock, work, policy, emit, warmed) {
   const target_ns = policy.steps_per_sample * clock.step_ns;
   if (warmed.typical_ns >= ENOUGH * target_ns) return 1;
   let runs = grown(1, warmed.typical_ns, target_ns);
+  let tries_left = TRIES;
   for (;;) {
     const { duration_ns, ended_ns } = await timed(clock, work, runs);
     await emit({
       event: 'samples', phase: 'warm', clock: clock.name, runs_per_sample: runs, durations_ns: [duration_ns],
     });
-    if (duration_ns >= ENOUGH * target_ns || ended_ns - warmed.began_ns >= policy.slice_ns) return runs;
-    runs = grown(runs, duration_ns, target_ns);
+    tries_left -= 1;
+    if (duration_ns < ENOUGH * target_ns) {
+      runs = grown(runs, duration_ns, target_ns);
+      tries_left = TRIES;
+    }
+    if (tries_left === 0 || ended_ns - warmed.began_ns >= policy.slice_ns) return runs;
   }
 }
 

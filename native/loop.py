@@ -23,6 +23,8 @@ _HALF_WIDTH_PER_MAD = 1.96 * 1.2533 * 1.4826
 # least itself, half of the samples would fall below it.
 _HEADROOM = 1.25
 _ENOUGH = 1.1
+# So many tries in a row must be long enough: a just-in-time compiler makes quick work quicker while it is tried.
+_TRIES = 5
 # How fast the runs per sample grow while not even one step of the clock was seen.
 _BLIND_GROWTH = 10
 
@@ -185,19 +187,23 @@ def _is_steady(durations: "array[int]", policy: LoopPolicy, step_ns: int) -> boo
 def _runs_per_sample(clock: Clock, work: Work, policy: LoopPolicy, emit: Emit, warmed: _Warmed) -> int:
     """How many runs make a sample that lasts `steps_per_sample` steps of the clock.
 
-    A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough; the
-    tries are part of the warm-up and are emitted as such.
+    A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough each time;
+    the tries are part of the warm-up and are emitted as such.
     """
     target_ns = policy.steps_per_sample * clock.step_ns
     if warmed.typical_ns >= _ENOUGH * target_ns:
         return 1
     runs = _grown(1, warmed.typical_ns, target_ns)
+    tries_left = _TRIES
     while True:
         duration_ns, ended_ns = _timed(clock, work, runs)
         emit(Samples(phase="warm", clock=clock.name, runs_per_sample=runs, durations_ns=(duration_ns,)))
-        if duration_ns >= _ENOUGH * target_ns or ended_ns - warmed.began_ns >= policy.slice_ns:
+        tries_left -= 1
+        if duration_ns < _ENOUGH * target_ns:
+            runs = _grown(runs, float(duration_ns), target_ns)
+            tries_left = _TRIES
+        if tries_left == 0 or ended_ns - warmed.began_ns >= policy.slice_ns:
             return runs
-        runs = _grown(runs, float(duration_ns), target_ns)
 
 
 def _grown(runs: int, duration_ns: float, target_ns: int) -> int:

@@ -68,7 +68,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
 
     console = Console()
     console.print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {run.command}", highlight=False)
-    console.print(results_table(results))
+    console.print(results_table(results, console.width))
     console.print(f"\n{reading(results)}", highlight=False)
     return 0
 

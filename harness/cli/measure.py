@@ -121,7 +121,7 @@ def _measure(planned: Plan, db: Path, as_json: bool) -> int:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
     else:
         console = Console()
-        console.print(results_table(outcome.results))
+        console.print(results_table(outcome.results, console.width))
         console.print(f"\n{reading(outcome.results)}", highlight=False)
     return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
 

@@ -182,9 +182,7 @@ class Artifact(Frozen):
     length: int | None
     exporter: str
     versions: dict[str, str]
-    built_by: str | None = Field(
-        description="transformers' class of the module; null: there is no module"
-    )
+    built_by: str | None = Field(description="transformers' class of the module; null: there is no module")
     weights_from: str = Field(description="where the weights came from, in words")
     reference: str = Field(description="pytorch-fp32, test_data, or onnxruntime-cpu-fp32")
     opset: int | None
@@ -240,9 +238,7 @@ class Browser(Frozen):
     title: str
     engine: str
     driver: Literal["playwright", "selenium", "attach"]
-    find: tuple[dict[str, str], ...] = Field(
-        description="places to look, in order; one key each: npm, playwright"
-    )
+    find: tuple[dict[str, str], ...] = Field(description="places to look, in order; one key each: npm, playwright")
     install: str
     args: tuple[str, ...]
     platform_args: dict[str, tuple[str, ...]] = Field(description="platform → flags without which it is not there")

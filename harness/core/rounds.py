@@ -72,6 +72,7 @@ class CaseResult(Frozen):
     metrics: dict[str, float | None] = Field(default_factory=dict)
     latency_ci95_ms: tuple[float, float] | None = None
     interval_method: str | None = None
+    stopped_by: tuple[str, ...] = Field(default=(), description="the rules that ended sampling, each once")
     correct: Verdict | None = None
     clock: dict[str, Any] = Field(default_factory=dict)
     doubts: tuple[str, ...] = ()

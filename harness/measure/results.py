@@ -50,6 +50,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         metrics={name: compute(rounds, case) for name, compute in metrics.items()},
         latency_ci95_ms=estimate.interval_ms if estimate else None,
         interval_method=estimate.method if estimate else None,
+        stopped_by=tuple(dict.fromkeys(one.stopped_by for one in timed if one.stopped_by)),
         correct=_verdict(rounds),
         clock=clock(timed),
         doubts=doubts(case, rounds),
@@ -127,7 +128,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
     found = []
     for one in rounds:
         if _adapter(one).get("software"):
-            name = _adapter(one).get("description") or _adapter(one).get("device") or "a CPU acts as the adapter"
+            told = {**_adapter(one), **(_adapter(one).get("adapter") or {})}
+            name = told.get("description") or told.get("device") or "a CPU acts as the adapter"
             found.append(f"software adapter: {name}")
         share = one.provenance.get("fallback_share")
         if share or one.fallbacks:
@@ -144,15 +146,11 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
 
 def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
     found = []
-    for one in rounds:
-        n = len(latencies_ms(one))
-        if n < LEAST_SAMPLES:
-            by = "budget ended" if one.stopped_by == "budget" else f"{one.stopped_by or 'something'} ended"
-            found.append(f"round {one.number}: {by} sampling after n = {n}")
-        if one.phase_details.get("warm", {}).get("steady") is False:
-            found.append(f"round {one.number}: not steady after warm-up")
-    if any(one.stopped_by == "budget" for one in rounds):
-        found.append("sampling was stopped by the budget, not by a narrow interval")
+    if few := [one for one in rounds if len(latencies_ms(one)) < LEAST_SAMPLES]:
+        counts = ", ".join(str(len(latencies_ms(one))) for one in few)
+        found.append(f"few samples: n = {counts} in {_which(few)}, ended by the {few[0].stopped_by or 'unknown'}")
+    if unsteady := [one for one in rounds if one.phase_details.get("warm", {}).get("steady") is False]:
+        found.append(f"not steady after warm-up in {_which(unsteady)}")
     if len(rounds) < LEAST_ROUNDS:
         found.append(
             f"interval within {len(rounds)} of {LEAST_ROUNDS} rounds: what differs between processes is not in it"
@@ -160,12 +158,19 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
     pooled = pooled_ms(rounds)
     if len(pooled) < LEAST_FOR_INTERVAL and len(rounds) < LEAST_ROUNDS:
         found.append(f"no interval: n = {len(pooled)} is below {LEAST_FOR_INTERVAL}")
-    elif any(
-        len(latencies_ms(one)) >= 2 * LEAST_SAMPLES and effective_n(latencies_ms(one)) < NEEDED_EFFECTIVE
+    elif drifting := [
+        one
         for one in rounds
-    ):
-        found.append("the latency drifts: neighbouring samples are so alike that they count as fewer than 6")
+        if len(latencies_ms(one)) >= 2 * LEAST_SAMPLES and effective_n(latencies_ms(one)) < NEEDED_EFFECTIVE
+    ]:
+        found.append(f"the latency drifts in {_which(drifting)}: samples so alike that they count as fewer than 6")
     return found
+
+
+def _which(rounds: Sequence[Round]) -> str:
+    """`round 2`, `rounds 1, 3`."""
+    numbers = ", ".join(str(one.number) for one in rounds)
+    return f"round{'s' if len(rounds) > 1 else ''} {numbers}"
 
 
 def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
@@ -177,17 +182,14 @@ def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
             found.append(f"the page was {seen}: browsers slow such pages down")
         step = one.provenance.get("clock_step_ns")
         chosen = verdict_clock(one)
-        shortest = min(
-            (
-                d
-                for batch in one.samples
-                if (batch.phase, batch.clock) == ("sample", chosen)
-                for d in batch.durations_ns
-            ),
-            default=None,
-        )
-        if step and shortest is not None and shortest < STEPS_PER_SAMPLE * step:
-            found.append(f"coarse clock: a sample is shorter than {STEPS_PER_SAMPLE} steps of {step / 1000:g} µs")
+        durations = [
+            duration
+            for batch in one.samples
+            if (batch.phase, batch.clock) == ("sample", chosen)
+            for duration in batch.durations_ns
+        ]
+        if step and durations and median(durations) < STEPS_PER_SAMPLE / 2 * step:
+            found.append(f"coarse clock: a sample is far shorter than {STEPS_PER_SAMPLE} steps of {step / 1000:g} µs")
     floor, pooled = _wait_floor_ns(rounds), pooled_ms(rounds)
     if floor and pooled and median(pooled) * NS_PER_MS < 2 * floor:
         found.append(f"the wait itself takes {ms(floor):.3g} ms: the latency is dominated by it")

@@ -83,5 +83,6 @@ def _answered(result: CaseResult) -> dict[str, Any]:
         },
         "clock": result.clock or None,
         "interval_method": result.interval_method,
+        "stopped_by": list(result.stopped_by),
         "doubts": list(result.doubts),
     }

@@ -36,6 +36,11 @@ def _browser(each: dict[str, Any]) -> str:
     parts += ["cross-origin isolated" if said.get("isolated") else "not isolated", f"clock step {step_us:g} µs"]
     gpu = said.get("webgpu")
     if isinstance(gpu, dict):
-        name = gpu.get("description") or gpu.get("device") or gpu.get("vendor") or gpu.get("reason")
+        adapter = gpu.get("adapter") or {}
+        name = adapter.get("description") or adapter.get("device") or adapter.get("vendor") or gpu.get("reason")
         parts.append(f"WebGPU: {name}{' (software)' if gpu.get('software') else ''}")
+    nn = said.get("webnn")
+    if isinstance(nn, dict):
+        made = [device for device, answer in nn.get("contexts", {}).items() if answer.get("ok")]
+        parts.append(f"WebNN: contexts for {', '.join(made)} (hints, not facts)" if made else "no WebNN")
     return ", ".join(part for part in parts if part)

@@ -12,7 +12,7 @@ from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
 from harness.core.statistics import median
 from harness.core.units import ms
-from harness.show.table import duration
+from harness.show.table import duration, interval
 
 _REPAINTS_PER_SECOND = 2
 
@@ -57,12 +57,12 @@ class Progressing:
 
     def round_ended(self, round_: Round, result: CaseResult) -> None:
         self._bar.advance(self._task)
-        latency, interval = result.metrics.get("latency_median_ms"), result.latency_ci95_ms
+        latency, bounds = result.metrics.get("latency_median_ms"), result.latency_ci95_ms
         text = f"{self._now}: {round_.outcome}"
         if round_.outcome == "ok" and latency is not None:
             text += f", {duration(latency)}"
-            if interval is not None:
-                text += f" ({duration(interval[0])} – {duration(interval[1])})"
+            if bounds is not None:
+                text += f" ({interval(*bounds)})"
         elif round_.reason:
             text += f", {round_.reason}"
         self._console.print(escape(text), highlight=False)

@@ -13,30 +13,34 @@ from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
 
 _Value = TypeVar("_Value")
+_COLUMNS = ("latency", "95 % interval", "n", "items/s", "load", "first", "memory", "answer")
+_LEFT_OUT_WHEN_NARROW = ("items/s", "load", "memory")
+_WIDE = 100
 Results = Sequence[tuple[Case, CaseResult]]
 
 
-def results_table(results: Results) -> RenderableType:
-    """Latency with its interval, throughput, start-up, memory and whether the answer is right; doubts beneath."""
+def results_table(results: Results, width: int = 120) -> RenderableType:
+    """Latency with its interval, throughput, start-up, memory and whether the answer is right; doubts beneath.
+
+    Below 100 columns of `width` what matters less is left out; `--json` has everything.
+    """
+    several = len({_model_label(case) for case, _ in results}) > 1
+    columns = [column for column in _COLUMNS if width >= _WIDE or column not in _LEFT_OUT_WHEN_NARROW]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    several = len({case.slug.split("/")[0] for case, _ in results}) > 1
-    if several:
-        table.add_column("model")
-    table.add_column("platform")
-    table.add_column("latency", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("n", justify="right")
-    table.add_column("items/s", justify="right")
-    table.add_column("load", justify="right")
-    table.add_column("first", justify="right")
-    table.add_column("memory", justify="right")
-    table.add_column("answer")
-    notes: dict[str, list[str]] = {}
+    for title in ("model", "platform") if several else ("platform",):
+        table.add_column(title, no_wrap=True)
+    for title in columns:
+        table.add_column(title, no_wrap=True, justify="left" if title == "answer" else "right")
+    marks: dict[str, str] = {}
     for case, result in results:
-        marks = "".join(f"[dim]{_mark(notes, text)}[/dim]" for text in _remarks(case, result))
+        letters = " ".join(_mark(marks, text) for text in _remarks(result))
         name = [escape(_model_label(case))] if several else []
-        table.add_row(*name, f"{escape(platform_label(case, result))} {marks}".rstrip(), *_cells(result))
-    lines = [Text.from_markup(f"[dim]{mark}[/dim] {escape(text)}") for text, (mark,) in notes.items()]
+        platform = (
+            f"{escape(platform_label(case, result))} [dim]{letters}[/dim]" if letters else platform_label(case, result)
+        )
+        cells = _cells(result)
+        table.add_row(*name, platform, *(cells.get(title, "") for title in columns))
+    lines = [Text.from_markup(f"[dim]{mark}[/dim] {escape(text)}") for text, mark in marks.items()]
     return Group(table, *([Text(), *lines] if lines else []))
 
 
@@ -60,7 +64,7 @@ def reading(results: Results) -> str:
     sentence = f"{platform_label(best_case, best)} answers fastest: {duration(best_ms)} for {_what(best_case)}"
     for other_ms, case, result in ranked[1:]:
         if case.model.identity == best_case.model.identity and _apart(best, result):
-            sentence += f", {other_ms / best_ms:.2g} times as fast as {platform_label(case, result)}"
+            sentence += f", {times(other_ms / best_ms)} times as fast as {platform_label(case, result)}"
             break
     else:
         if len(ranked) > 1:
@@ -70,10 +74,26 @@ def reading(results: Results) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """`0.85 ms`, `12.3 ms`, `1.07 s`: three figures."""
-    if milliseconds >= 1000:
-        return f"{milliseconds / 1000:.3g} s"
-    return f"{milliseconds:#.3g} ms".replace(". ", " ") if milliseconds < 100 else f"{milliseconds:.0f} ms"
+    """`235 µs`, `12.3 ms`, `1.07 s`: three figures."""
+    value, unit = _scaled(milliseconds, milliseconds)
+    return f"{value} {unit}"
+
+
+def interval(low_ms: float, high_ms: float) -> str:
+    """`0.83–1.80 ms`: both ends in the unit of the upper."""
+    low, unit = _scaled(low_ms, high_ms)
+    return f"{low}–{_scaled(high_ms, high_ms)[0]} {unit}"
+
+
+def times(ratio: float) -> str:
+    """`1.23`, `45.6`, `1,400`: how many times as fast."""
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:#.3g}"
+
+
+def _scaled(milliseconds: float, leading_ms: float) -> tuple[str, str]:
+    factor, unit = (1e-3, "s") if leading_ms >= 1000 else (1, "ms") if leading_ms >= 1 else (1e3, "µs")
+    value = milliseconds * factor
+    return (f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"), unit
 
 
 def _ranks(result: CaseResult) -> bool:
@@ -102,47 +122,41 @@ def _model_label(case: Case) -> str:
     return " ".join(parts)
 
 
-def _cells(result: CaseResult) -> list[str]:
+def _cells(result: CaseResult) -> dict[str, str]:
+    """Column → text; empty for what was never measured."""
     get = result.metrics.get
     if result.outcome == "unsupported":
-        return ["[dim]unsupported[/dim]", *[""] * 7]
+        return {"latency": "[dim]unsupported[/dim]"}
     wrong = result.code == "wrong_output"
     if result.outcome == "failed" and not wrong:
-        return [f"[red]failed[/red] {result.code or ''}", *[""] * 7]
-    interval = result.latency_ci95_ms
-    return [
-        _or_dash(get("latency_median_ms"), duration),
-        _or_dash(interval, lambda pair: f"{duration(pair[0])} – {duration(pair[1])}"),
-        _or_dash(get("samples"), lambda n: f"{n:.0f}"),
-        _or_dash(get("throughput_items_per_second"), lambda rate: f"{rate:.3g}"),
-        _or_dash(get("load_ms"), duration),
-        _or_dash(get("first_inference_ms"), duration),
-        _or_dash(get("peak_memory_mb"), lambda size: f"{size:.0f} MB"),
-        "[red]wrong[/red]" if wrong else _answer(result),
-    ]
+        return {"latency": f"[red]failed[/red] {result.code or ''}"}
+    return {
+        "latency": _or_dash(get("latency_median_ms"), duration),
+        "95 % interval": _or_dash(result.latency_ci95_ms, lambda pair: interval(*pair)),
+        "n": _or_dash(get("samples"), lambda n: f"{n:.0f}"),
+        "items/s": _or_dash(get("throughput_items_per_second"), times),
+        "load": _or_dash(get("load_ms"), duration),
+        "first": _or_dash(get("first_inference_ms"), duration),
+        "memory": _or_dash(get("peak_memory_mb"), lambda size: f"{size:.0f} MB"),
+        "answer": "[red]wrong[/red]" if wrong else _answer(result),
+    }
 
 
 def _answer(result: CaseResult) -> str:
     verdict = result.correct
-    if verdict is None or not verdict.checked:
-        return "[yellow]not checked[/yellow]"
-    return (
-        f"[green]correct[/green] (±{verdict.max_abs:.0e})" if verdict.max_abs is not None else "[green]correct[/green]"
-    )
+    return "[green]correct[/green]" if verdict and verdict.checked else "[yellow]not checked[/yellow]"
 
 
 def _or_dash(value: _Value | None, render: Callable[[_Value], str]) -> str:
     return "–" if value is None else render(value)
 
 
-def _remarks(case: Case, result: CaseResult) -> list[str]:
+def _remarks(result: CaseResult) -> list[str]:
     remarks = [result.reason] if result.reason else []
     return remarks + [doubt for doubt in result.doubts if doubt != result.reason]
 
 
-def _mark(notes: dict[str, list[str]], text: str) -> str:
-    """A letter for a remark; the same remark has the same letter."""
-    if text not in notes:
-        index = len(notes)
-        notes[text] = [(chr(97 + index // 26 - 1) if index >= 26 else "") + chr(97 + index % 26)]
-    return f" {notes[text][0]}"
+def _mark(marks: dict[str, str], text: str) -> str:
+    """A letter for a remark (a … z, then aa …); the same remark has the same letter."""
+    index = len(marks)
+    return marks.setdefault(text, (chr(96 + index // 26) if index >= 26 else "") + chr(97 + index % 26))

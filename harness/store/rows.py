@@ -123,6 +123,7 @@ def result_rows(result: CaseResult) -> dict[str, list[Row]]:
                 "correct": result.correct.model_dump_json() if result.correct else None,
                 "clock": as_json(result.clock),
                 "doubts": list(result.doubts),
+                "stopped_by": list(result.stopped_by),
             }
         ],
         "result_metrics": [{**key, "metric": name, "value": value} for name, value in result.metrics.items()],

@@ -164,6 +164,7 @@ CREATE TABLE results (
     correct JSON,                           -- the verdict as a whole
     clock JSON NOT NULL,
     doubts VARCHAR[] NOT NULL,
+    stopped_by VARCHAR[] NOT NULL,          -- the rules that ended sampling
     PRIMARY KEY (run_id, case_id)
 );
 

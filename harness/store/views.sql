@@ -16,7 +16,7 @@ SELECT
     pivoted.* EXCLUDE (run_id, case_id),
     results.latency_ci95_low_ms, results.latency_ci95_high_ms, results.interval_method,
     coalesce(results.rounds, 0) AS rounds, coalesce(results.rounds_failed, 0) AS rounds_failed,
-    results.software, results.fallback_share, results.checked, results.passed, results.doubts,
+    results.software, results.fallback_share, results.checked, results.passed, results.doubts, results.stopped_by,
     asked.run_id, asked.case_id, asked.slug, runs.started_at, runs.machine_id
 FROM asked
 JOIN runs ON runs.run_id = asked.run_id

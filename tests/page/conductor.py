@@ -33,7 +33,7 @@ class Spoken:
     console: list[str] = field(default_factory=list)
     status: dict[str, str] = field(default_factory=dict)
 
-    def of(self, kind: str, **fields: object) -> list[Any]:
+    def of(self, kind: str, /, **fields: object) -> list[Any]:
         """The Events of a kind whose fields are these."""
         return [
             event
@@ -58,7 +58,7 @@ def converse(
 
     `drop_last_words` breaks the connection instead of acknowledging, so many times.
     """
-    server = _Conductor(message, Spoken(outputs_dir), artifact_dir or outputs_dir, isolated, drop_last_words)
+    server = _Conductor(message, Spoken(outputs_dir), artifact_dir or PAGE_ROOT, isolated, drop_last_words)
     asyncio.run(server.serve(launch, init_script))
     return server.spoken
 
@@ -95,7 +95,7 @@ class _Conductor:
                 await page.goto(url)
                 await asyncio.wait_for(self.over.wait(), _LIMIT_S)
                 for name in ("what", "phase", "n"):
-                    self.spoken.status[name] = await page.inner_text(f"#{name}")
+                    self.spoken.status[name] = await page.text_content(f"#{name}") or ""
             finally:
                 await browser.close()
                 await runner.cleanup()

@@ -22,7 +22,7 @@ async def launch_chromium(playwright: Any) -> Any:
     executable = Path(os.environ.get("HARNESS_CHROMIUM", "/tmp/lab/chr/chromium"))
     beside = {
         "LD_LIBRARY_PATH": str(executable.parent / "al2023" / "lib"),
-        "FONTCONFIG_PATH": str(executable.parent / "fonts"),
+        "FONTCONFIG_PATH": str(executable.parent / "fonts" / "fonts"),
     }
     return await playwright.chromium.launch(executable_path=executable, args=_ARGS, env={**os.environ, **beside})
 
