@@ -25,12 +25,10 @@
 
 // 95 % of a normal; the median's standard error over the mean's; a normal's sigma over its MAD.
 const HALF_WIDTH_PER_MAD = 1.96 * 1.2533 * 1.4826;
-// A sample aims above the least number of clock steps, and a try is good enough a little below that aim; were it the
-// least itself, half of the samples would fall below it.
-const HEADROOM = 1.25;
-const ENOUGH = 1.1;
-// So many tries in a row must be long enough: a just-in-time compiler makes quick work quicker while it is tried.
-const TRIES = 5;
+// A sample aims above the least number of clock steps, and a try is good enough a little below that aim: the work may
+// still become quicker (a just-in-time compiler), and were it the least itself, half of the samples would fall below it.
+const HEADROOM = 1.5;
+const ENOUGH = 1.25;
 // How fast the runs per sample grow while not even one step of the clock was seen.
 const BLIND_GROWTH = 10;
 
@@ -76,13 +74,18 @@ class Record {
     this.sendEveryNs = policy.send_every_ns;
     this.emit = emit;
     this.sentAtNs = what.at_ns;
-    this.kept = new Float64Array(policy.most_samples);
+    this.kept = new Float64Array(64);
     this.n = 0;
     this.sent = 0;
   }
 
   /** @param {number} duration_ns @param {number} at_ns @returns {void | Promise<void>} */
   add(duration_ns, at_ns) {
+    if (this.n === this.kept.length) {
+      const longer = new Float64Array(2 * this.n);
+      longer.set(this.kept);
+      this.kept = longer;
+    }
     this.kept[this.n] = duration_ns;
     this.n += 1;
     // No promise where nothing is sent: the next sample starts at once.
@@ -100,9 +103,9 @@ class Record {
     }
   }
 
-  /** The latest `count` durations, without the latest `skip`. @param {number} count @param {number} skip */
-  latest(count, skip = 0) {
-    return this.kept.subarray(Math.max(0, this.n - skip - count), this.n - skip);
+  /** The latest durations, not copied. @param {number} count */
+  latest(count) {
+    return this.kept.subarray(Math.max(0, this.n - count), this.n);
   }
 }
 
@@ -140,7 +143,8 @@ async function warm(clock, work, policy, emit) {
     const { duration_ns, ended_ns } = await timed(clock, work, 1);
     await record.add(duration_ns, ended_ns);
     const n = record.n;
-    const steady = n >= policy.warm_least && isSteady(record, policy, clock.step_ns);
+    const ripe = n >= policy.warm_least && ended_ns - began_ns >= policy.warm_least_ns;
+    const steady = ripe && isSteady(record.latest(n), policy, clock.step_ns);
     if (steady || ended_ns - began_ns >= limit_ns || n >= policy.most_samples) {
       await record.flush(ended_ns);
       const detail = { steady, iterations: n };
@@ -152,40 +156,45 @@ async function warm(clock, work, policy, emit) {
 
 /**
  * Whether two windows agree; a difference below one step of the clock is none.
- * @param {Record} record @param {LoopPolicy} policy @param {number} step_ns
+ * @param {Numbers} durations @param {LoopPolicy} policy @param {number} step_ns
  */
-function isSteady(record, policy, step_ns) {
+function isSteady(durations, policy, step_ns) {
   const window = policy.steady_window;
-  if (record.n < 2 * window) return false;
-  const earlier = median(record.latest(window, window));
-  const later = median(record.latest(window));
+  if (durations.length < 2 * window) return false;
+  const earlier = median(durations.slice(-2 * window, -window));
+  const later = median(durations.slice(-window));
   return Math.abs(later - earlier) <= Math.max(policy.steady_within * earlier, step_ns);
 }
 
 /**
  * How many runs make a sample that lasts `steps_per_sample` steps of the clock.
  *
- * A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough each time;
- * the tries are part of the warm-up and are emitted as such.
+ * A coarse clock shows a quick run as 0 or 1 step, and cannot show that it is steady. So the guess is tried, grown while
+ * it is too short, and tried until it is steady; the tries are part of the warm-up and are emitted as such.
  * @param {Clock} clock @param {Work} work @param {LoopPolicy} policy @param {Emit} emit
  * @param {{began_ns: number, typical_ns: number}} warmed
  */
 async function runsPerSample(clock, work, policy, emit, warmed) {
   const target_ns = policy.steps_per_sample * clock.step_ns;
   if (warmed.typical_ns >= ENOUGH * target_ns) return 1;
+  const limit_ns = policy.warm_share * policy.slice_ns;
   let runs = grown(1, warmed.typical_ns, target_ns);
-  let tries_left = TRIES;
   for (;;) {
-    const { duration_ns, ended_ns } = await timed(clock, work, runs);
-    await emit({
-      event: 'samples', phase: 'warm', clock: clock.name, runs_per_sample: runs, durations_ns: [duration_ns],
-    });
-    tries_left -= 1;
-    if (duration_ns < ENOUGH * target_ns) {
-      runs = grown(runs, duration_ns, target_ns);
-      tries_left = TRIES;
+    const record = new Record({ phase: 'warm', clock: clock.name, runs, at_ns: clock.now() }, policy, emit);
+    let enough = true;
+    let over = false;
+    let taken = { duration_ns: 0, ended_ns: 0 };
+    while (enough && !over) {
+      taken = await timed(clock, work, runs);
+      await record.add(taken.duration_ns, taken.ended_ns);
+      enough = taken.duration_ns >= ENOUGH * target_ns;
+      const elapsed_ns = taken.ended_ns - warmed.began_ns;
+      over = elapsed_ns >= policy.slice_ns
+        || (enough && (elapsed_ns >= limit_ns || isSteady(record.latest(record.n), policy, clock.step_ns)));
     }
-    if (tries_left === 0 || ended_ns - warmed.began_ns >= policy.slice_ns) return runs;
+    await record.flush(taken.ended_ns);
+    if (over) return runs;
+    runs = grown(runs, taken.duration_ns, target_ns);
   }
 }
 

@@ -17,7 +17,7 @@ export interface Artifact {
   length: number | null;
   exporter: string;
   versions: Record<string, string>;
-  /** class that built the module, e.g. transformers' BertModel; null: no module */
+  /** transformers' class of the module; null: there is no module */
   built_by: string | null;
   /** where the weights came from, in words */
   weights_from: string;
@@ -132,6 +132,8 @@ export interface LoopPolicy {
   /** time that warm-up and sampling of this Round may take; wins over the rest */
   slice_ns: number;
   warm_least: number;
+  /** a young page gets faster for longer than a few quick runs last (tier-up) */
+  warm_least_ns: number;
   /** share of the slice that warm-up may take */
   warm_share: number;
   /** iterations in each of the two windows that steadiness compares */

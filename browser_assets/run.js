@@ -8,7 +8,7 @@
  * @typedef {import('./protocol').Outputs} Outputs
  */
 
-import { RoundFailed, Unsupported, wordsOf } from './backends/seam.js';
+import { Unsupported, asOutcome, wordsOf } from './backends/seam.js';
 import { Link } from './link.js';
 import { clockOf, runLoop } from './loop.js';
 import { Panel } from './panel.js';
@@ -58,8 +58,9 @@ async function doRound(message) {
     await measure(message, session, Number(provenance.clock_step_ns));
   } catch (error) {
     if (error instanceof Stopped) return;
-    if (error instanceof Unsupported) await link.sendLast({ event: 'unsupported', reason: error.message });
-    else await fail(error instanceof RoundFailed ? error.code : 'inference_failed', wordsOf(error));
+    const outcome = asOutcome('inference_failed', error);
+    if (outcome instanceof Unsupported) await link.sendLast({ event: 'unsupported', reason: outcome.message });
+    else await fail(outcome.code, outcome.message);
   } finally {
     await session?.close().catch(() => {}); // the Round is over; a teardown that fails changes nothing
   }
@@ -162,6 +163,7 @@ function sayInLoop() {
 }
 
 /**
+ * One phase before the loop. Throws RoundFailed `load_failed`, or what the words say it was, or Unsupported.
  * @param {string} phase
  * @param {() => Promise<Record<string, unknown>>} action
  */
@@ -169,8 +171,12 @@ async function timedPhase(phase, action) {
   await panel.show(phase, 0);
   if (link.stopped) throw new Stopped();
   const began = performance.now();
-  const result = await action();
-  return { result, duration_ms: performance.now() - began };
+  try {
+    const result = await action();
+    return { result, duration_ms: performance.now() - began };
+  } catch (error) {
+    throw asOutcome('load_failed', error);
+  }
 }
 
 /**

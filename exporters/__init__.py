@@ -1,0 +1,1 @@
+"""Runs in its own process: Model + Task in, Artifact out."""

@@ -1,4 +1,3 @@
-# ruff: noqa: E402
 """A bare `.onnx`: checked, made static, copied; judged by the test data beside it, else by ONNX Runtime on the CPU."""
 
 DESCRIBE = {

@@ -1,4 +1,3 @@
-# ruff: noqa: E402
 """transformers → ONNX through transformers' own exporter; the eager fp32 result is the reference.
 
 Shapes are static: WebNN accepts nothing else, and the inputs are frozen anyway.

@@ -19,12 +19,10 @@ from harness.core.nouns import LoopPolicy
 
 # 95 % of a normal; the median's standard error over the mean's; a normal's sigma over its MAD.
 _HALF_WIDTH_PER_MAD = 1.96 * 1.2533 * 1.4826
-# A sample aims above the least number of clock steps, and a try is good enough a little below that aim; were it the
-# least itself, half of the samples would fall below it.
-_HEADROOM = 1.25
-_ENOUGH = 1.1
-# So many tries in a row must be long enough: a just-in-time compiler makes quick work quicker while it is tried.
-_TRIES = 5
+# A sample aims above the least number of clock steps, and a try is good enough a little below that aim: the work may
+# still become quicker (a just-in-time compiler), and were it the least itself, half of the samples would fall below it.
+_HEADROOM = 1.5
+_ENOUGH = 1.25
 # How fast the runs per sample grow while not even one step of the clock was seen.
 _BLIND_GROWTH = 10
 
@@ -165,7 +163,8 @@ def _warm(clock: Clock, work: Work, policy: LoopPolicy, emit: Emit) -> float:
         duration_ns, ended_ns = _timed(clock, work, 1)
         record.add(duration_ns, ended_ns)
         n = len(durations)
-        steady = n >= policy.warm_least and _is_steady(durations, policy, clock.step_ns)
+        ripe = n >= policy.warm_least and ended_ns - began_ns >= policy.warm_least_ns
+        steady = ripe and _is_steady(durations, policy, clock.step_ns)
         if steady or ended_ns - began_ns >= limit_ns or n >= policy.most_samples:
             break
     record.flush(ended_ns)
@@ -187,23 +186,29 @@ def _is_steady(durations: "array[int]", policy: LoopPolicy, step_ns: int) -> boo
 def _runs_per_sample(clock: Clock, work: Work, policy: LoopPolicy, emit: Emit, warmed: _Warmed) -> int:
     """How many runs make a sample that lasts `steps_per_sample` steps of the clock.
 
-    A coarse clock shows a quick run as 0 or 1 step, so the guess is tried, and grown until it is long enough each time;
-    the tries are part of the warm-up and are emitted as such.
+    A coarse clock shows a quick run as 0 or 1 step, and cannot show that it is steady. So the guess is tried, grown
+    while it is too short, and tried until it is steady; the tries are part of the warm-up and are emitted as such.
     """
     target_ns = policy.steps_per_sample * clock.step_ns
     if warmed.typical_ns >= _ENOUGH * target_ns:
         return 1
+    limit_ns = policy.warm_share * policy.slice_ns
     runs = _grown(1, warmed.typical_ns, target_ns)
-    tries_left = _TRIES
     while True:
-        duration_ns, ended_ns = _timed(clock, work, runs)
-        emit(Samples(phase="warm", clock=clock.name, runs_per_sample=runs, durations_ns=(duration_ns,)))
-        tries_left -= 1
-        if duration_ns < _ENOUGH * target_ns:
-            runs = _grown(runs, float(duration_ns), target_ns)
-            tries_left = _TRIES
-        if tries_left == 0 or ended_ns - warmed.began_ns >= policy.slice_ns:
+        record = _Record("warm", clock.name, runs, policy.send_every_ns, emit, clock.now())
+        enough, over = True, False
+        while enough and not over:
+            duration_ns, ended_ns = _timed(clock, work, runs)
+            record.add(duration_ns, ended_ns)
+            enough = duration_ns >= _ENOUGH * target_ns
+            elapsed_ns = ended_ns - warmed.began_ns
+            over = elapsed_ns >= policy.slice_ns or (
+                enough and (elapsed_ns >= limit_ns or _is_steady(record.durations_ns, policy, clock.step_ns))
+            )
+        record.flush(ended_ns)
+        if over:
             return runs
+        runs = _grown(runs, float(duration_ns), target_ns)
 
 
 def _grown(runs: int, duration_ns: float, target_ns: int) -> int:

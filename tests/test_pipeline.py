@@ -49,7 +49,8 @@ class Silent:
 
 def well(assignment: Assignment, factor: float = 1.0) -> list[Event]:
     outputs = [
-        write_outputs(assignment.outputs_dir, name, {"y": RIGHT["y"] * np.float32(factor)}) for name in ("first", "last")
+        write_outputs(assignment.outputs_dir, name, {"y": RIGHT["y"] * np.float32(factor)})
+        for name in ("first", "last")
     ]
     return good_round(outputs, [1_000_000 + 1000 * step for step in range(40)])
 
@@ -116,7 +117,9 @@ def test_fast_but_wrong_has_failed_and_is_in_no_ranking(tmp_path: Path) -> None:
         (lambda a: [*well(a)[:1], *well(a)[:1]], "failed", "protocol"),
     ],
 )
-def test_a_bad_end_is_an_outcome_with_its_reason(tmp_path: Path, script: Script, outcome: str, code: str | None) -> None:
+def test_a_bad_end_is_an_outcome_with_its_reason(
+    tmp_path: Path, script: Script, outcome: str, code: str | None
+) -> None:
     result = carry_out(tmp_path, script, cases=1)[0].results[0][1]
     assert (result.outcome, result.code, result.rounds) == (outcome, code, 1)
     assert result.reason

@@ -62,6 +62,23 @@ export function wordsOf(error) {
   return String(error);
 }
 
+const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed|failed to allocate|could not allocate/i;
+const DEVICE_LOST = /device (is |was )?lost|lost device|context is lost|instance reference no longer exists/i;
+
+/**
+ * What was thrown as the Round's outcome; `code` is for what is not known better by its words.
+ * @param {string} code
+ * @param {unknown} error
+ * @returns {RoundFailed | Unsupported}
+ */
+export function asOutcome(code, error) {
+  if (error instanceof RoundFailed || error instanceof Unsupported) return error;
+  const reason = wordsOf(error);
+  if (OUT_OF_MEMORY.test(reason)) return new RoundFailed('out_of_memory', reason);
+  if (DEVICE_LOST.test(reason)) return new RoundFailed('webgpu_lost', reason);
+  return new RoundFailed(code, reason);
+}
+
 /**
  * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it.
  * @param {CaseMessage} message

@@ -75,7 +75,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
 
 @click.command()
 @click.argument("sql")
-@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", help="Default: table.")
 @db_option
 @json_option
 def query(sql: str, form: str, db: Path, as_json: bool) -> int:

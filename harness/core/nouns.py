@@ -112,6 +112,9 @@ class LoopPolicy(Frozen):
 
     slice_ns: int = Field(description="time that warm-up and sampling of this Round may take; wins over the rest")
     warm_least: int = 3
+    warm_least_ns: int = Field(
+        default=500_000_000, description="a young page gets faster for longer than a few quick runs last (tier-up)"
+    )
     warm_share: float = Field(default=0.4, description="share of the slice that warm-up may take")
     steady_window: int = Field(default=5, description="iterations in each of the two windows that steadiness compares")
     steady_within: float = Field(default=0.05, description="relative difference of the windows' medians called steady")

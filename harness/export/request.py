@@ -1,5 +1,6 @@
 """Case → ArtifactRequest: which Cases share an Artifact, and what its digest is."""
 
+from functools import cache
 from importlib import metadata
 
 from harness import catalog
@@ -36,7 +37,19 @@ def digest_of_request(request: ArtifactRequest) -> str:
     form = request.model_dump(mode="json", exclude={"inputs_path"})
     form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
     form["versions"] = {name: _version(name) for name in catalog.exporters()[request.exporter].packages}
+    form["exporters"] = _exporters_digest()
     return digest_of(form, length=24)
+
+
+@cache
+def _exporters_digest() -> str:
+    """Of the exporters' own code and rules: when they change, what they made before is not what they would make now."""
+    files = sorted(
+        path
+        for path in (catalog.ROOT / "exporters").rglob("*")
+        if path.suffix in (".py", ".json", ".txt") and path.name != "catalogue.json"
+    )
+    return digest_of([[path.name, path.read_text(encoding="utf-8")] for path in files])
 
 
 def _version(package: str) -> str | None:

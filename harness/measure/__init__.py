@@ -1,0 +1,1 @@
+"""Events → Round → result; verification of outputs; the machine and its probes."""

@@ -134,7 +134,7 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         share = one.provenance.get("fallback_share")
         if share or one.fallbacks:
             names = _operators(one.fallbacks)
-            how_many = f"{share:.0%} of nodes" if isinstance(share, int | float) and share else "some nodes"
+            how_many = f"{share:.1%} of nodes" if isinstance(share, int | float) and share else "some nodes"
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:

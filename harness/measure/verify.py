@@ -94,7 +94,8 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
 
 
 def _same(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.logical_or(expected == actual, np.isnan(expected) & np.isnan(actual))
+    same: NDArray[np.bool_] = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
+    return same
 
 
 def _cosine(e: NDArray[np.float64], a: NDArray[np.float64]) -> float | None:

@@ -65,7 +65,7 @@ class Progressing:
                 text += f" ({interval(*bounds)})"
         elif round_.reason:
             text += f", {round_.reason}"
-        self._console.print(escape(text), highlight=False)
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
 
     def warned(self, text: str) -> None:
         self._console.print(f"[yellow]warning[/yellow] {escape(text)}", highlight=False)
@@ -77,4 +77,4 @@ class Progressing:
         if self._console.is_terminal:
             self._bar.update(self._task, description=escape(text))
         else:
-            self._console.print(escape(text), highlight=False)
+            self._console.print(escape(text), highlight=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """The terminal's table: one row per point, marks where there is something to know, the reasons under it."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -52,25 +51,33 @@ def platform_label(case: Case, result: CaseResult) -> str:
 
 
 def reading(results: Results) -> str:
-    """One sentence: which point wins for each model, by how much, and what is not in the ranking."""
-    ranked = sorted(
-        ((result.metrics["latency_median_ms"] or math.inf, case, result) for case, result in results if _ranks(result)),
-        key=lambda entry: entry[0],
-    )
+    """A sentence per model: the fastest point, the fastest on the other side (native or browser), what is left out."""
+    ranked: dict[str, list[tuple[float, Case, CaseResult]]] = {}
+    for case, result in results:
+        latency = result.metrics.get("latency_median_ms")
+        if _ranks(result) and latency is not None:
+            ranked.setdefault(_what(case), []).append((latency, case, result))
+    lines = [_reading_of(what, sorted(points, key=lambda point: point[0])) for what, points in ranked.items()]
     left_out = sum(1 for _, result in results if not _ranks(result))
-    if not ranked:
-        return "Nothing was measured and verified, so there is no winner to name."
-    best_ms, best_case, best = ranked[0]
-    sentence = f"{platform_label(best_case, best)} answers fastest: {duration(best_ms)} for {_what(best_case)}"
-    for other_ms, case, result in ranked[1:]:
-        if case.model.identity == best_case.model.identity and _apart(best, result):
-            sentence += f", {times(other_ms / best_ms)} times as fast as {platform_label(case, result)}"
+    if left_out:
+        lines.append(f"Not ranked, because not verified: {left_out} of {len(results)}.")
+    return "\n".join(lines)
+
+
+def _reading_of(what: str, points: Sequence[tuple[float, Case, CaseResult]]) -> str:
+    best_ms, best_case, best = points[0]
+    sentence = f"{what}: {platform_label(best_case, best)} answers fastest, in {duration(best_ms)}"
+    in_browser = best_case.browser is not None
+    for other_ms, case, result in points[1:]:
+        if (case.browser is not None) != in_browser:
+            side = "natively" if in_browser else "in the browser"
+            sentence += (
+                f"; {side} it is {platform_label(case, result)}, which takes {times(other_ms / best_ms)} times as long"
+            )
+            if not _apart(best, result):
+                sentence += " (the intervals overlap: not decided)"
             break
-    else:
-        if len(ranked) > 1:
-            sentence += "; the intervals overlap, so the order of the next is not decided"
-    unit = "points are" if left_out != 1 else "point is"
-    return sentence + (f"; {left_out} {unit} not ranked." if left_out else ".")
+    return sentence + "."
 
 
 def duration(milliseconds: float) -> str:
@@ -108,8 +115,7 @@ def _apart(a: CaseResult, b: CaseResult) -> bool:
 
 
 def _what(case: Case) -> str:
-    size = f"{case.batch_size} × {case.length} tokens" if case.length else f"batch {case.batch_size}"
-    return f"{_model_label(case)}, {size}"
+    return f"{_model_label(case)}, {case.length} tokens" if case.length else _model_label(case)
 
 
 def _model_label(case: Case) -> str:

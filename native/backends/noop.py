@@ -15,14 +15,14 @@ DESCRIBE = {
     "for_tests": True,
 }
 
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import time
+from pathlib import Path
+from typing import Any
 
-from numpy.typing import NDArray  # noqa: E402
+from numpy.typing import NDArray
 
-from harness.core.events import CaseMessage  # noqa: E402
-from native.seam import BackendFailed, Session, read_tensor  # noqa: E402
+from harness.core.events import CaseMessage
+from native.seam import BackendFailed, Session, read_tensor
 
 
 def open_session(message: CaseMessage) -> Session:

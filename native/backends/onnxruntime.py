@@ -10,14 +10,14 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[onnxruntime]'",
 }
 
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from pathlib import Path
+from typing import Any
 
-import onnxruntime  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import onnxruntime
+from numpy.typing import NDArray
 
-from harness.core.events import CaseMessage  # noqa: E402
-from native.seam import BackendFailed, Session, read_inputs, size_of  # noqa: E402
+from harness.core.events import CaseMessage
+from native.seam import BackendFailed, Session, read_inputs, size_of
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider"}
 _ERRORS_ONLY = 3

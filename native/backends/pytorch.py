@@ -10,16 +10,16 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[pytorch]'",
 }
 
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from pathlib import Path
+from typing import Any
 
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import torch
+import transformers
+from numpy.typing import NDArray
 
-from harness.core.errors import Unsupported  # noqa: E402
-from harness.core.events import CaseMessage  # noqa: E402
-from native.seam import BackendFailed, Session, read_inputs, size_of  # noqa: E402
+from harness.core.errors import Unsupported
+from harness.core.events import CaseMessage
+from native.seam import BackendFailed, Session, read_inputs, size_of
 
 
 def open_session(message: CaseMessage) -> Session:

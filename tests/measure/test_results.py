@@ -83,7 +83,7 @@ def test_interval_within_one_round_says_so() -> None:
         ({"provenance": {"webgpu": {"software": True, "description": "SwiftShader"}}}, "software adapter: SwiftShader"),
         (
             {"provenance": {"fallback_share": 0.25}, "fallbacks": ("Gather (a)", "Shape", "Gather (b)")},
-            "25% of nodes fell back to the CPU: Gather ×2, Shape",
+            "25.0% of nodes fell back to the CPU: Gather ×2, Shape",
         ),
         ({"provenance": {"threads": 1}}, "1 threads were used, 2 asked for"),
         ({"provenance": {"isolated": False}}, "not cross-origin isolated"),

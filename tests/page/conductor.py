@@ -52,13 +52,15 @@ def converse(
     artifact_dir: Path | None = None,
     isolated: bool = True,
     drop_last_words: int = 0,
+    stop_after: str = "",
     init_script: str = "",
 ) -> Spoken:
     """One message to one fresh page.
 
-    `drop_last_words` breaks the connection instead of acknowledging, so many times.
+    `drop_last_words` breaks the connection instead of acknowledging, so many times. `stop_after` names the Event after
+    which the page is told to stop; two seconds later the conversation is over.
     """
-    server = _Conductor(message, Spoken(outputs_dir), artifact_dir or PAGE_ROOT, isolated, drop_last_words)
+    server = _Conductor(message, Spoken(outputs_dir), artifact_dir or PAGE_ROOT, isolated, drop_last_words, stop_after)
     asyncio.run(server.serve(launch, init_script))
     return server.spoken
 
@@ -70,6 +72,7 @@ class _Conductor:
     artifact_dir: Path
     isolated: bool
     drops: int
+    stop_after: str
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, launch: Callable[[Any], Awaitable[Any]], init_script: str) -> None:
@@ -128,6 +131,9 @@ class _Conductor:
             elif isinstance(event, LAST_WORDS):
                 await socket.send_str(Ack().model_dump_json())
                 self.over.set()
+            elif event.event == self.stop_after:
+                await socket.send_str(Stop().model_dump_json())
+                asyncio.get_running_loop().call_later(2, self.over.set)
             elif isinstance(event, Hello) and isinstance(self.message, Probe):
                 await socket.send_str(Stop().model_dump_json())
                 self.over.set()

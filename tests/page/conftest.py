@@ -1,30 +1,23 @@
 """A real browser for the page's own tests, and an Artifact made in the test."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import catalog
+from harness.execute.drivers import platform_args
+from harness.execute.embedded import find_embedded
 from tests.page.artifacts import make_artifact
 from tests.page.conductor import Spoken, converse
 
-_ARGS = (
-    "--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --enable-webgpu-developer-features "
-    "--enable-features=WebMachineLearningNeuralNetwork --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run --disable-quic"
-).split()
-
 
 async def launch_chromium(playwright: Any) -> Any:
-    """The Chromium of HARNESS_CHROMIUM, with the libraries that are unpacked beside it."""
-    executable = Path(os.environ.get("HARNESS_CHROMIUM", "/tmp/lab/chr/chromium"))
-    beside = {
-        "LD_LIBRARY_PATH": str(executable.parent / "al2023" / "lib"),
-        "FONTCONFIG_PATH": str(executable.parent / "fonts" / "fonts"),
-    }
-    return await playwright.chromium.launch(executable_path=executable, args=_ARGS, env={**os.environ, **beside})
+    """The Chromium that the harness promises, with the flags that it would give it."""
+    executable, environment = find_embedded("@sparticuz/chromium")
+    args = platform_args(catalog.browsers()["chromium"], None)
+    return await playwright.chromium.launch(executable_path=executable, args=args, env=environment)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def test_mistakes_are_named_before_anything_starts(flags: dict[str, Any], code: 
 
 
 def test_a_sweep_is_every_point_once() -> None:
-    cases = plan(model="bert,bert".split(","), batch_size=(1, 8), length=(16, 32), hardware=("noop", "cpu")).cases
+    cases = plan(model=["bert", "bert"], batch_size=(1, 8), length=(16, 32), hardware=("noop", "cpu")).cases
     assert len(cases) == 2 * 2 * 2
     assert len({point.case.case_id for point in cases}) == len(cases)
 
@@ -137,7 +137,12 @@ def test_a_spec_file_is_the_flags_and_flags_win(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("model = [", "bad_spec"), ("modle = 'bert'", "unknown_key"), ("model = 3", "bad_value"), ("rounds = 'x'", "bad_value")],
+    [
+        ("model = [", "bad_spec"),
+        ("modle = 'bert'", "unknown_key"),
+        ("model = 3", "bad_value"),
+        ("rounds = 'x'", "bad_value"),
+    ],
 )
 def test_a_wrong_spec_is_named(tmp_path: Path, text: str, code: str) -> None:
     spec = tmp_path / "sweep.toml"

@@ -15,7 +15,9 @@ def make_plan(rounds: int = 3, seed: int = 0) -> Plan:
 
 
 def carry_out(plan: Plan, outcome: Callable[[PlannedRound], str] = lambda _: "ok") -> list[PlannedRound]:
-    schedule, history, done = Interleaved(plan), [], []
+    schedule = Interleaved(plan)
+    history: list[Round] = []
+    done: list[PlannedRound] = []
     while planned := schedule.next(history):
         done.append(planned)
         fields = {"round_id": str(len(done)), "run_id": "r", "case_id": planned.case.case_id, "number": planned.number}

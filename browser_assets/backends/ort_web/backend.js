@@ -18,8 +18,6 @@ import { hostTensor, tensorOf } from './tensors.js';
 import { RoundFailed, Unsupported, fetchFile, wordsOf } from '../seam.js';
 
 const DIST = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url).href;
-const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed|failed to allocate|could not allocate/i;
-const DEVICE_LOST = /device (is |was )?lost|lost device|context is lost|instance reference no longer exists/i;
 
 /**
  * Loads the runtime; throws RoundFailed `load_failed` when it cannot.
@@ -60,7 +58,6 @@ class OrtWebSession {
     this.session = undefined;
     /** @type {Awaited<ReturnType<typeof fetchGraph>> | undefined} */
     this.graph = undefined;
-    this.lost = '';
   }
 
   async prepare() {
@@ -77,11 +74,7 @@ class OrtWebSession {
 
   async load() {
     if (this.graph === undefined) throw new RoundFailed('load_failed', 'load before prepare');
-    try {
-      this.session = await this.ort.InferenceSession.create(this.graph.model, this.options(this.graph));
-    } catch (error) {
-      throw translated('load_failed', error);
-    }
+    this.session = await this.ort.InferenceSession.create(this.graph.model, this.options(this.graph));
     // The runtime has its own copy by now; a second one would count against the page's memory while it is timed.
     this.graph = undefined;
     const unknown = Object.keys(this.feeds).filter((name) => !this.session?.inputNames.includes(name));
@@ -96,11 +89,7 @@ class OrtWebSession {
 
   async run() {
     if (this.session === undefined) throw new RoundFailed('inference_failed', 'run before load');
-    try {
-      this.latest = await this.session.run(this.feeds);
-    } catch (error) {
-      throw this.lost ? new RoundFailed('webgpu_lost', this.lost) : translated('inference_failed', error);
-    }
+    this.latest = await this.session.run(this.feeds);
   }
 
   dropOutputs() {
@@ -154,9 +143,7 @@ class OrtWebSession {
     try {
       const device = await this.ort.env.webgpu.device;
       device.lost.then(({ reason, message }) => {
-        if (reason === 'destroyed') return;
-        this.lost = message || reason;
-        this.opening.fail('webgpu_lost', this.lost);
+        if (reason !== 'destroyed') this.opening.fail('webgpu_lost', message || reason);
       });
       const { vendor, architecture, device: model, description } = device.adapterInfo;
       return { vendor, architecture, device: model, description };
@@ -196,12 +183,4 @@ async function fetchGraph(message) {
     external.push({ path: file.startsWith(folder) ? file.slice(folder.length) : file, data });
   }
   return { model, external, bytes };
-}
-
-/** @param {string} code @param {unknown} error @returns {RoundFailed} */
-function translated(code, error) {
-  const reason = wordsOf(error);
-  if (OUT_OF_MEMORY.test(reason)) return new RoundFailed('out_of_memory', reason);
-  if (DEVICE_LOST.test(reason)) return new RoundFailed('webgpu_lost', reason);
-  return new RoundFailed(code, reason);
 }

@@ -9,7 +9,7 @@
  */
 
 const CPU = 'CPUExecutionProvider';
-const HEADING = /odes? ?(?:\(s\) )?placed on \[(\w+)\]\. Number of nodes: (\d+)/;
+const HEADING = /placed on \[(\w+)\]\. Number of nodes: (\d+)/;
 const NODE = /VerifyEachNodeIsAssignedToAnEp\]\s+(\S+ \(.*\))\s*$/;
 const WEBNN = /number of nodes in the graph: (\d+) number of nodes supported by WebNN: (\d+)/;
 

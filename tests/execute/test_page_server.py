@@ -1,0 +1,121 @@
+"""What the page server gives and to whom: isolation for every answer, nothing without the token, nothing outside."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from harness.core.events import Failed, Probe
+from harness.execute.page_server import PageServer, Seat
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[PageServer]:
+    served = PageServer()
+    await served.open()
+    yield served
+    await served.close()
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+def seat_of(server: PageServer, tmp_path: Path) -> Seat:
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "artifact" / "model.bin").write_bytes(b"0123456789")
+    (tmp_path / "secret.txt").write_text("no")
+    (tmp_path / "artifact" / "link").symlink_to(tmp_path / "secret.txt")
+    seat = Seat(lambda _: Probe(), artifact_dir=tmp_path / "artifact", outputs_dir=tmp_path / "out")
+    server.take(seat)
+    return seat
+
+
+async def test_every_answer_isolates_the_page_also_a_refusal(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    seat = seat_of(server, tmp_path)
+    for path in ("/page/run.html", "/page/run.js", f"/artifact/{seat.token}/model.bin", "/nothing", "/link/wrong"):
+        async with client.get(server.origin + path) as answer:
+            assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", path
+            assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp", path
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", path
+
+
+async def test_it_listens_on_loopback_only(server: PageServer) -> None:
+    assert server.origin.startswith("http://127.0.0.1:")
+
+
+async def test_artifact_files_come_whole_and_in_ranges(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    url = f"{server.origin}/artifact/{seat_of(server, tmp_path).token}/model.bin"
+    async with client.get(url) as answer:
+        assert await answer.read() == b"0123456789"
+    async with client.get(url, headers={"Range": "bytes=2-4"}) as answer:
+        assert (answer.status, await answer.read()) == (206, b"234")
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "%2e%2e/secret.txt", "..%2fsecret.txt", "link", "", "none"])
+async def test_nothing_outside_the_artifact_is_served(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path, path: str
+) -> None:
+    from yarl import URL
+
+    token = seat_of(server, tmp_path).token
+    async with client.get(URL(f"{server.origin}/artifact/{token}/{path}", encoded=True)) as answer:
+        assert answer.status == 404
+
+
+async def test_without_the_token_there_is_nothing(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    seat = seat_of(server, tmp_path)
+    async with client.get(f"{server.origin}/artifact/guess/model.bin") as answer:
+        assert answer.status == 404
+    async with client.post(f"{server.origin}/outputs/guess/first/0", data=b"x") as answer:
+        assert answer.status == 404
+    server.leave(seat)
+    async with client.get(f"{server.origin}/artifact/{seat.token}/model.bin") as answer:
+        assert answer.status == 404, "a seat that was left is closed"
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "null"])
+async def test_another_origin_cannot_take_the_seat(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path, origin: str | None
+) -> None:
+    seat = seat_of(server, tmp_path)
+    headers = {"Origin": origin} if origin else {}
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await client.ws_connect(f"{server.origin}/link/{seat.token}", headers=headers)
+    assert caught.value.status == 403
+    assert seat.events.empty()
+
+
+async def test_garbage_on_the_link_ends_the_round_and_harms_nobody(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    seat = seat_of(server, tmp_path)
+    async with client.ws_connect(f"{server.origin}/link/{seat.token}", headers={"Origin": server.origin}) as link:
+        assert (await link.receive_json())["event"] == "probe"
+        await link.send_str("{not json")
+        event = await asyncio.wait_for(seat.events.get(), 5)
+        assert isinstance(event, Failed) and event.code == "protocol"
+        assert (await link.receive_json())["event"] == "ack"
+
+
+async def test_outputs_are_written_where_they_belong_and_nowhere_else(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    token = seat_of(server, tmp_path).token
+    async with client.post(f"{server.origin}/outputs/{token}/last/0", data=b"\x01\x02") as answer:
+        assert answer.status == 204
+    assert (tmp_path / "out" / "last" / "0.bin").read_bytes() == b"\x01\x02"
+    for path in ("middle/0", "last/x", "last/-1", "..%2fx/0"):
+        async with client.post(f"{server.origin}/outputs/{token}/{path}", data=b"x") as answer:
+            assert answer.status == 404, path

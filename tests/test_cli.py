@@ -1,0 +1,186 @@
+"""The command line as a user types it: real processes, real exports, native platforms; exit codes and JSON."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+QUICK = ("--rounds", "2", "--budget", "600ms")
+
+
+def harness(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def told(done: subprocess.CompletedProcess[str]) -> Any:
+    """The one JSON object on stdout."""
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one run was made: tiny BERT on two native platforms, and one that cannot be."""
+    folder = tmp_path_factory.mktemp("place")
+    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "cpu,onnxruntime")
+    done = harness("run", *selection, "--precision", "fp32,fp16", *QUICK, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "first.json").write_text(done.stdout)
+    return folder
+
+
+def first_run(place: Path) -> Any:
+    return json.loads((place / "first.json").read_text())
+
+
+def test_every_point_is_in_the_answer_and_what_ran_is_right(place: Path) -> None:
+    cases = first_run(place)["cases"]
+    assert [(case["platform"], case["precision"], case["outcome"]) for case in cases] == [
+        ("cpu", "fp32", "ok"), ("cpu", "fp16", "unsupported"),
+        ("onnxruntime", "fp32", "ok"), ("onnxruntime", "fp16", "unsupported"),
+    ]  # fmt: skip
+    for case in cases:
+        if case["outcome"] == "ok":
+            assert case["correct"]["checked"] and case["correct"]["max_abs"] <= case["correct"]["tolerance"]
+            low, high = case["metrics"]["latency_ci95_ms"]
+            assert 0 < low <= case["metrics"]["latency_median_ms"] <= high
+            assert case["metrics"]["peak_memory_mb"] > 10
+            assert case["runtime"].startswith(("torch@", "onnxruntime@"))
+        else:
+            assert "fp16" in case["reason"]
+
+
+def test_the_second_run_exports_nothing(place: Path) -> None:
+    assert first_run(place)["exported"] == 1
+    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "onnxruntime")
+    again = told(harness("run", *selection, *QUICK, "--json", cwd=place))
+    assert again["exported"] == 0
+    before = next(c for c in first_run(place)["cases"] if c["platform"] == "onnxruntime" and c["precision"] == "fp32")
+    assert again["cases"][0]["case_id"] == before["case_id"]
+
+
+def test_a_damaged_artifact_is_made_again(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "results" / "artifacts", tmp_path / "results" / "artifacts")
+    graph = next((tmp_path / "results" / "artifacts").glob("*/onnx/fp32/model.onnx"))
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\x00")
+    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "onnxruntime")
+    assert told(harness("run", *selection, *QUICK, "--json", cwd=tmp_path))["exported"] == 1
+
+
+def test_show_says_what_run_said(place: Path) -> None:
+    first = first_run(place)
+    shown = told(harness("show", first["run_id"], "--json", cwd=place))
+    assert shown["cases"] == first["cases"]
+    assert "cpu" in harness("show", first["run_id"][:13], cwd=place).stdout
+
+
+def test_query_and_rebuild_give_the_same_rows(place: Path, tmp_path: Path) -> None:
+    sql = "select * from performance_results_view order by all"
+    before = told(harness("query", sql, "--json", cwd=place))
+    assert {"model_name", "model_family", "hardware_type", "latency_median_ms"} <= set(before["columns"])
+    assert len(before["rows"]) >= 2
+    (tmp_path / "results").mkdir()
+    shutil.copytree(place / "results" / "harness.journal", tmp_path / "results" / "harness.journal")
+    assert harness("db", "rebuild", cwd=tmp_path).returncode == 0
+    assert told(harness("query", sql, "--json", cwd=tmp_path)) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("run", "--model", "brt"), "unknown_model"),
+        (("run", "--model", "./no.onnx"), "no_such_file"),
+        (("run",), "no_model"),
+        (("run", "--model", "bert", "--rounds", "x"), "usage"),
+        (("run", "--model", "bert", "--batch-size", "x"), "usage"),
+        (("nonsense",), "usage"),
+        (("query", "selec"), "bad_sql"),
+        (("query", "drop table runs"), "bad_sql"),
+        (("show", "nothing-like-it"), "unknown_run"),
+        (("show", "--db", "none.duckdb"), "no_database"),
+        (("db", "rebuild", "--db", "none.duckdb"), "no_journal"),
+        (("run", "--model", "nobody/no-such-model"), "hub_unreachable"),
+    ],
+)
+def test_a_users_mistake_is_exit_2_with_a_sentence(place: Path, arguments: tuple[str, ...], code: str) -> None:
+    done = harness(*arguments, "--json", cwd=place)
+    assert done.returncode == 2
+    said = told(done)["error"]
+    assert said["code"] in (code, "model_not_found" if code == "hub_unreachable" else code)
+    assert said["message"]
+    assert "Traceback" not in done.stderr
+
+
+def test_no_arguments_give_examples_and_version_a_version(tmp_path: Path) -> None:
+    assert "harness demo" in harness(cwd=tmp_path).stdout
+    assert harness("--version", cwd=tmp_path).stdout.startswith("harness, version ")
+
+
+def test_plan_runs_nothing_and_its_spec_asks_for_the_same(tmp_path: Path) -> None:
+    flags = ("--model", "bert,vit", "--scale", "tiny", "--hardware", "onnxruntime,webgpu", "--batch-size", "1,2")
+    planned = told(harness("plan", *flags, "--out", "spec.toml", "--json", cwd=tmp_path))
+    assert len(planned["cases"]) == 8
+    assert not (tmp_path / "results").exists()
+    assert told(harness("plan", "spec.toml", "--json", cwd=tmp_path)) == planned
+
+
+def make_graph(path: Path) -> None:
+    """y = x @ w + 1, with a symbolic first dimension."""
+    weights = np.arange(6, dtype=np.float32).reshape(3, 2)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["p"]), helper.make_node("Add", ["p", "one"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])],
+        [onnx.numpy_helper.from_array(weights, "w"), onnx.numpy_helper.from_array(np.ones(1, np.float32), "one")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+
+
+def test_a_bare_graph_runs_with_its_dimensions_and_is_not_called_checked_by_itself(tmp_path: Path) -> None:
+    make_graph(tmp_path / "g.onnx")
+    arguments = ("run", "--model", "./g.onnx", "--hardware", "onnxruntime,cpu", *QUICK, "--json")
+    done = harness(*arguments, "--dim", "batch=4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    graph, module = told(done)["cases"]
+    assert (graph["outcome"], graph["correct"]["checked"]) == ("ok", False)
+    assert graph["correct"]["reference"] == "onnxruntime-cpu-fp32"
+    assert module["outcome"] == "unsupported" and module["reason"]
+
+
+def test_a_broken_graph_and_an_unknown_dimension_fail_with_one_sentence(tmp_path: Path) -> None:
+    make_graph(tmp_path / "g.onnx")
+    (tmp_path / "broken.onnx").write_bytes((tmp_path / "g.onnx").read_bytes()[:40])
+    arguments = ("run", "--model", "./broken.onnx,./g.onnx", "--hardware", "onnxruntime", *QUICK, "--json")
+    done = harness(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    broken, nameless = told(done)["cases"]
+    assert (broken["outcome"], broken["code"]) == ("failed", "broken_onnx")
+    assert (nameless["outcome"], nameless["code"]) == ("failed", "unknown_dim")
+    assert "batch" in nameless["reason"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to groups otherwise on Windows")
+def test_ctrl_c_keeps_what_was_measured_and_exits_130(place: Path) -> None:
+    arguments = ["run", "--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "noop,onnxruntime"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", *arguments, "--rounds", "50", "--budget", "60s"],
+        cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as run:  # fmt: skip
+        assert run.stderr is not None
+        assert any("#2: ok" in line for line in run.stderr)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130
+    shown = told(harness("show", "--json", cwd=place))
+    assert shown["interrupted"] is True
+    assert sum(case["rounds"] for case in shown["cases"]) >= 3
