@@ -13,8 +13,10 @@ from harness.core.nouns import ArtifactRequest, Plan, PlannedCase, PlannedRound,
 from harness.core.rounds import CaseResult, Round
 from harness.execute.executor import Assignment, FakeExecutor
 from harness.export.request import digest_of_request, request_for
-from harness.pipeline import Outcome, Workplace, rebuild, run_plan
+from harness.pipeline import Outcome, run_plan
 from harness.show.as_json import run_as_json
+from harness.steps.recording import rebuild
+from harness.steps.workplace import Workplace
 from harness.store.query import run_query
 from harness.store.results import read_run
 from tests.making import good_round, make_artifact, make_case, write_outputs

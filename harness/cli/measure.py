@@ -59,7 +59,8 @@ def plan(spec: Path | None, out: Path | None, as_json: bool, **options: Any) -> 
 @json_option
 def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     """Make the artifacts only."""
-    from harness.pipeline import Workplace, export_all
+    from harness.steps.exporting import export_all
+    from harness.steps.workplace import Workplace
 
     planned = _plan(spec, options)
     with closing(_progress()) as watcher:
@@ -109,13 +110,16 @@ def _plan(spec: Path | None, options: dict[str, Any]) -> Plan:
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:
     from rich.console import Console
 
-    from harness.pipeline import Workplace, real_executors, run_plan
+    from harness import catalog
+    from harness.pipeline import run_plan
     from harness.show.as_json import run_as_json
     from harness.show.table import reading, results_table
+    from harness.steps.workplace import Workplace, real_executors
 
+    sides = {catalog.backends()[p.case.backend].side for p in planned.cases if p.outcome is None}
     command = shlex.join(["harness", *sys.argv[1:]])
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=real_executors(), watcher=watcher)
+        place = Workplace(database=absolute(db), executors=real_executors(set(sides)), watcher=watcher)
         outcome = asyncio.run(run_plan(planned, place, command))
     if as_json:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))

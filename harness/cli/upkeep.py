@@ -18,7 +18,7 @@ def db() -> None:
 @json_option
 def rebuild(db: Path, as_json: bool) -> int:
     """Make the database again from the journal beside it; same answers, row for row."""
-    from harness.pipeline import rebuild as rebuild_database
+    from harness.steps.recording import rebuild as rebuild_database
 
     runs = rebuild_database(absolute(db), lambda text: click.echo(f"warning: {text}", err=True))
     if as_json:

@@ -16,6 +16,7 @@ from harness.core.units import parse_duration
 from harness.plan.models import Lookup, resolve_model, sha256_of
 from harness.plan.selection import Selection
 
+_PAGE_NEEDS = ("aiohttp", "playwright")
 _PROVIDES = {"architecture": {"hf", "onnx"}, "pretrained": {"hf", "onnx"}, "onnx": {"onnx"}}
 
 
@@ -27,6 +28,11 @@ def default_threads() -> int:
 def make_plan(selection: Selection, lookup: Lookup) -> Plan:
     """All points of the selection, each once; raises UserMistake for names that nobody knows."""
     places = [place for name in _hardware(selection) for place in _places(name, selection)]
+    if selection.backend is not None and all(place[0].name != selection.backend for place in places):
+        offered = ", ".join(catalog.backends()[selection.backend].platforms)
+        raise UserMistake(
+            "unused_backend", f"no --hardware asked for has backend {selection.backend}", f"it has {offered}"
+        )
     models = [resolve_model(name, selection, lookup) for name in selection.model]
     planned: dict[str, PlannedCase] = {}
     for model in models:
@@ -62,12 +68,13 @@ def why_not(case: Case, backend: Backend) -> str | None:
 
 def missing_packages(backend: Backend) -> list[str]:
     """Packages that the backend needs and that are not here; nothing is imported to find out."""
-    return [name for name in backend.packages if not _installed(name, backend)]
+    if backend.side == "native":
+        return [name for name in backend.packages if not _importable(name)]
+    missing = [name for name in backend.packages if not (catalog.PAGE_ROOT / "node_modules" / name).is_dir()]
+    return missing + [f"the Python package {name}" for name in _PAGE_NEEDS if not _importable(name)]
 
 
-def _installed(package: str, backend: Backend) -> bool:
-    if backend.side == "page":
-        return (catalog.PAGE_ROOT / "node_modules" / package).is_dir()
+def _importable(package: str) -> bool:
     return importlib.util.find_spec(package.replace("-", "_")) is not None
 
 

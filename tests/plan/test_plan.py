@@ -64,6 +64,7 @@ def test_an_onnx_file_is_named_by_its_bytes(tmp_path: Path) -> None:
         ({"model": "bert", "hardware": "webnn:gpuu"}, "unknown_device", "gpu"),
         ({"model": "bert", "hardware": "wasm", "browser": "chromum"}, "unknown_browser", "chromium"),
         ({"model": "bert", "backend": "pytorh"}, "unknown_backend", "pytorch"),
+        ({"model": "bert", "backend": "pytorch"}, "unused_backend", "cpu"),
         ({"model": "bert", "task": "text-generatio"}, "unknown_task", "text-generation"),
         ({"model": "./no.onnx"}, "no_such_file", ""),
         ({"model": "org/name", "scale": "tiny"}, "tiny_pretrained", ""),

@@ -1,0 +1,8 @@
+"""The steps of the pipeline, each on a screen of its own; they join rooms that do not know each other.
+
+workplace.py  where things lie, who does the work, who looks on
+exporting.py  plan → export
+one_round.py  execute → measure: one Round, journalled as it happens
+results.py    measure → results, by the catalogue's metrics
+recording.py  journal and database for the length of a run; and the database again from the journal
+"""

@@ -1,0 +1,79 @@
+"""Journal and database for the length of a run; and the database again from the journal."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import UserMistake
+from harness.core.rounds import Run
+from harness.measure.assemble import assemble
+from harness.steps.one_round import now
+from harness.steps.results import metrics_of, results_of
+from harness.steps.workplace import Workplace
+from harness.store.database import open_for_writing
+from harness.store.ingest import ingest_run
+from harness.store.journal import Journal, journal_path, read_journal
+from harness.store.live import LiveStore
+
+
+@dataclass
+class Recording:
+    """An open journal and the database it feeds; `run` knows its end once the recording is over."""
+
+    run: Run
+    journal: Journal
+    store: LiveStore
+
+
+@asynccontextmanager
+async def recording(run: Run, workplace: Workplace) -> AsyncIterator[Recording]:
+    """Journal and database for the length of a run; however it ends, both hear of the end."""
+    store = LiveStore(workplace.database, workplace.watcher.warned)
+    store.begin(run, results_of(run, []))
+    journal = Journal(journal_path(workplace.database, run.run_id))
+    journal.append({"record": "run", "run": run.model_dump(mode="json")})
+    open_ = Recording(run, journal, store)
+    interrupted = True
+    try:
+        yield open_
+        interrupted = False
+    finally:
+        open_.run = run.model_copy(update={"ended_at": now(), "interrupted": interrupted})
+        journal.append({"record": "run_end", "ended_at": open_.run.ended_at, "interrupted": interrupted})
+        journal.close()
+        for executor in workplace.executors.values():
+            await asyncio.shield(executor.close())
+        store.end(open_.run)
+
+
+def rebuild(database: Path, warn: Callable[[str], None]) -> int:
+    """Make the database again from the journal alone; returns the number of runs. The old one goes last."""
+    files = sorted(journal_path(database, "*").parent.glob("*.jsonl"))
+    if not files:
+        folder = journal_path(database, "*").parent
+        raise UserMistake("no_journal", f"there is no journal in {folder}", "point --db at the database beside it")
+    with tempfile.TemporaryDirectory(dir=database.parent, prefix=".rebuild-") as aside:
+        fresh = Path(aside) / database.name
+        with contextlib.closing(open_for_writing(fresh)) as connection:
+            done = sum(_ingest_journal(connection, file, warn) for file in files)
+        fresh.replace(database)
+    return done
+
+
+def _ingest_journal(connection: Any, file: Path, warn: Callable[[str], None]) -> bool:
+    reading = read_journal(file)
+    assembled = assemble(reading.records)
+    for doubt in filter(None, (reading.torn, *reading.corrupt, *assembled.dropped)):
+        warn(f"{file.name}: {doubt}")
+    run, rounds = assembled.run, assembled.rounds
+    if run is None:
+        return False
+    cases = {point.case.case_id: point.case for point in run.plan.cases}
+    with_metrics = [(round_, metrics_of(round_, cases[round_.case_id])) for round_ in rounds]
+    ingest_run(connection, run, with_metrics, results_of(run, rounds))
+    return True

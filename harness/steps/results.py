@@ -1,0 +1,45 @@
+"""measure → results, by the catalogue's metrics."""
+
+from collections.abc import Sequence
+
+from harness import catalog
+from harness.core.nouns import Case
+from harness.core.rounds import CaseResult, Round, Run
+from harness.measure.results import case_result
+
+
+def results_of(run: Run, rounds: Sequence[Round]) -> list[tuple[Case, CaseResult]]:
+    """Every point of the Plan with what it came to, in the Plan's order."""
+    by_case: dict[str, list[Round]] = {}
+    for round_ in rounds:
+        by_case.setdefault(round_.case_id, []).append(round_)
+    found = []
+    for point in run.plan.cases:
+        mine = by_case.get(point.case.case_id, [])
+        if point.outcome is not None:
+            result = CaseResult(
+                run_id=run.run_id,
+                case_id=point.case.case_id,
+                outcome=point.outcome,
+                code=point.code,
+                reason=point.reason,
+            )
+        elif mine:
+            result = result_of(run.run_id, point.case, mine)
+        else:
+            continue  # interrupted before its first Round
+        found.append((point.case, result))
+    return found
+
+
+def result_of(run_id: str, case: Case, rounds: Sequence[Round]) -> CaseResult:
+    """What a Case's Rounds so far have come to."""
+    return case_result(run_id, case, rounds, {name: metric.compute for name, metric in catalog.metrics().items()})
+
+
+def metrics_of(round_: Round, case: Case) -> dict[str, float]:
+    """The Round's own metrics, those that it has."""
+    if round_.outcome == "unsupported":
+        return {}
+    values = {name: metric.compute([round_], case) for name, metric in catalog.metrics().items()}
+    return {name: value for name, value in values.items() if value is not None}
