@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import absolute, db_option, json_option
+from harness.cli.options import absolute, db_option, json_option, stdout_console
 
 
 @click.command()
@@ -23,9 +23,7 @@ def doctor(as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(found))
     else:
-        from rich.console import Console
-
-        Console().print(doctor_lines(found))
+        stdout_console().print(doctor_lines(found))
     return 0
 
 
@@ -64,9 +62,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(run_as_json(run, results)))
         return 0
-    from rich.console import Console
-
-    console = Console()
+    console = stdout_console()
     console.print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {run.command}", highlight=False)
     console.print(results_table(results, console.width))
     console.print(f"\n{reading(results)}", highlight=False)
@@ -90,7 +86,6 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
         writer.writerow(columns)
         writer.writerows(rows)
     else:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(*columns, box=None, pad_edge=False, header_style="bold")
@@ -98,7 +93,7 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
             table.add_row(
                 *("" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
             )
-        Console().print(table)
+        stdout_console().print(table)
     return 0
 
 

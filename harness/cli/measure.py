@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import absolute, db_option, given, json_option, selection_options
+from harness.cli.options import absolute, db_option, given, json_option, selection_options, stdout_console
 
 if TYPE_CHECKING:
     from harness.core.nouns import Plan
@@ -108,8 +108,6 @@ def _plan(spec: Path | None, options: dict[str, Any]) -> Plan:
 
 
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:
-    from rich.console import Console
-
     from harness import catalog
     from harness.pipeline import run_plan
     from harness.show.as_json import run_as_json
@@ -124,7 +122,7 @@ def _measure(planned: Plan, db: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
     else:
-        console = Console()
+        console = stdout_console()
         console.print(results_table(outcome.results, console.width))
         console.print(f"\n{reading(outcome.results)}", highlight=False)
     return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0

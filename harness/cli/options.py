@@ -1,12 +1,20 @@
 """SELECTION, and the other options that verbs share: declared once."""
 
+from __future__ import annotations
+
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Command = Callable[..., Any]
+_LOG_WIDTH = 120
 
 
 class Several(click.ParamType[Any]):
@@ -85,6 +93,13 @@ def selection_options(command: Command) -> Command:
     for option in reversed(_SELECTION):
         command = option(command)
     return command
+
+
+def stdout_console() -> Console:
+    """Where tables go; a log has no width of its own, and 80 columns would break every row."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _LOG_WIDTH)
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
