@@ -31,6 +31,14 @@ class Model(Frozen):
     scale: Literal["full", "tiny"] = "full"
     family: str
 
+    @property
+    def short_name(self) -> str:
+        """Last part of the name as typed; half the world's graphs are called model.onnx, so then the folder's."""
+        parts = [part for part in self.name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        if len(parts) > 1 and parts[-1] == "model.onnx":
+            return parts[-2]
+        return parts[-1] if parts else self.name
+
 
 class Task(Frozen):
     """A task family, declared as data in `harness/tasks/`."""
@@ -81,8 +89,7 @@ class Case(Frozen):
     @property
     def slug(self) -> str:
         """For eyes only: what is not default shows."""
-        name = self.model.name.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
-        parts = [name]
+        parts = [self.model.short_name]
         if self.model.scale == "tiny":
             parts.append("tiny")
         if self.mode != "inference":

@@ -135,6 +135,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         if share or one.fallbacks:
             names = _operators(one.fallbacks)
             how_many = f"{share:.1%} of nodes" if isinstance(share, int | float) and share else "some nodes"
+            if share == 1:
+                how_many = f"no node ran on {case.platform}, all"
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:

@@ -27,7 +27,7 @@ def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: An
 
 def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:
     """One point: what was asked for, and what it came to."""
-    return {**_asked(case), **_answered(result)}
+    return {**_asked(case), **_answered(case, result)}
 
 
 def plan_point_as_json(case: Case, outcome: str | None, reason: str | None) -> dict[str, Any]:
@@ -57,10 +57,14 @@ def _asked(case: Case) -> dict[str, Any]:
     }
 
 
-def _answered(result: CaseResult) -> dict[str, Any]:
+def _answered(case: Case, result: CaseResult) -> dict[str, Any]:
     verdict = result.correct
     metrics: dict[str, Any] = {name: result.metrics.get(name) for name in _METRICS}
     metrics |= {name: value for name, value in result.metrics.items() if name not in metrics}
+    metrics["peak_memory_source"] = None
+    if result.metrics.get("peak_memory_mb") is not None:
+        # One process has one high-water mark; of a browser's tree they are added up, which is an upper bound.
+        metrics["peak_memory_source"] = "tree_hwm_rss" if case.browser else "peak_rss"
     metrics["latency_ci95_ms"] = None if result.latency_ci95_ms is None else list(result.latency_ci95_ms)
     return {
         "browser_version": result.browser_version,

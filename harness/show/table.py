@@ -52,12 +52,12 @@ def platform_label(case: Case, result: CaseResult) -> str:
 
 def reading(results: Results) -> str:
     """A sentence per model: the fastest point, the fastest on the other side (native or browser), what is left out."""
-    ranked: dict[str, list[tuple[float, Case, CaseResult]]] = {}
+    ranked: dict[tuple[str, str], list[tuple[float, Case, CaseResult]]] = {}
     for case, result in results:
         latency = result.metrics.get("latency_median_ms")
         if _ranks(result) and latency is not None:
-            ranked.setdefault(_what(case), []).append((latency, case, result))
-    lines = [_reading_of(what, sorted(points, key=lambda point: point[0])) for what, points in ranked.items()]
+            ranked.setdefault((case.model.identity, _what(case)), []).append((latency, case, result))
+    lines = [_reading_of(what, sorted(points, key=lambda point: point[0])) for (_, what), points in ranked.items()]
     left_out = sum(1 for _, result in results if not _ranks(result))
     if left_out:
         lines.append(f"Not ranked, because not verified: {left_out} of {len(results)}.")
@@ -119,7 +119,7 @@ def _what(case: Case) -> str:
 
 
 def _model_label(case: Case) -> str:
-    name = case.slug.split("/")[0]
+    name = case.model.short_name
     parts = [f"{name} tiny" if case.model.scale == "tiny" else name]
     if case.precision != "fp32":
         parts.append(case.precision)
