@@ -24,7 +24,7 @@ DEMO = {
     "hardware": ("cpu", "onnxruntime", "wasm", "webgpu", "webnn"),
     "batch_size": (2,),
     "length": (12,),
-    "budget": "24s",
+    "budget": "36s",
 }
 
 
