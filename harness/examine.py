@@ -1,24 +1,49 @@
 """What this machine can run: asked of the packages, and of each browser on a real probe page. `harness doctor`."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from harness import catalog
 from harness.core.events import Hello, Refused
-from harness.core.nouns import Browser
-from harness.execute.page import PageExecutor
+from harness.core.nouns import Backend, Browser
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.plan.cases import missing_packages
 
+if TYPE_CHECKING:
+    from harness.execute.page import PageExecutor
+
 
 async def examine() -> dict[str, Any]:
     """The machine, each platform with what stands in its way, each browser with what it says of itself."""
-    executor = PageExecutor(memory_of_tree)
-    try:
-        browsers = [await _ask(executor, browser) for browser in catalog.browsers().values()]
-    finally:
-        await executor.close()
+    browsers = [_unreachable(browser) for browser in catalog.browsers().values()]
+    if not any(_stands_in_the_way(backend) for backend in catalog.backends().values() if backend.side == "page"):
+        from harness.execute.page import PageExecutor
+
+        executor = PageExecutor(memory_of_tree)
+        try:
+            browsers = [await _ask(executor, browser) for browser in catalog.browsers().values()]
+        finally:
+            await executor.close()
     return {"machine": fingerprint(), "platforms": _platforms(browsers), "browsers": browsers}
+
+
+def _stands_in_the_way(backend: Backend) -> str | None:
+    missing = missing_packages(backend)
+    return f"{', '.join(missing)} is not installed: {backend.install}" if missing else None
+
+
+def _unreachable(browser: Browser) -> dict[str, Any]:
+    reason = "what drives browsers is not installed; see the platforms that need one"
+    return {
+        "name": browser.name,
+        "title": browser.title,
+        "limits": list(browser.limits),
+        "outcome": "unsupported",
+        "reason": reason,
+        "provenance": None,
+    }
 
 
 async def _ask(executor: PageExecutor, browser: Browser) -> dict[str, Any]:
@@ -36,10 +61,9 @@ def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for backend in offers:
             if backend.for_tests:
                 continue
-            missing = missing_packages(backend)
-            reason = f"{', '.join(missing)} is not installed: {backend.install}" if missing else None
-            row = {"platform": platform, "backend": backend.name, "browser": None, "available": not missing}
-            if backend.side == "native" or missing:
+            reason = _stands_in_the_way(backend)
+            row = {"platform": platform, "backend": backend.name, "browser": None, "available": reason is None}
+            if backend.side == "native" or reason:
                 rows.append({**row, "reason": reason, "software": None})
                 continue
             rows += [{**row, "browser": b["name"], **_in_browser(platform, b)} for b in browsers]
@@ -53,8 +77,9 @@ def _in_browser(platform: str, browser: dict[str, Any]) -> dict[str, Any]:
     said = browser["provenance"].get(platform)
     if platform == "wasm" or not isinstance(said, dict):
         return {"available": True, "reason": None, "software": None}
-    return {
-        "available": bool(said.get("available", said.get("present"))),
-        "reason": said.get("reason"),
-        "software": said.get("software"),
-    }
+    if "contexts" in said:  # WebNN: the interface may be there and no context to be had
+        made = any(answer.get("ok") for answer in said["contexts"].values())
+        refusals = [answer.get("reason") for answer in said["contexts"].values() if not answer.get("ok")]
+        return {"available": made, "reason": None if made else refusals[0], "software": None}
+    available = bool(said.get("available", said.get("present")))
+    return {"available": available, "reason": said.get("reason"), "software": said.get("software")}

@@ -17,6 +17,7 @@ from harness.steps.one_round import do_round, now
 from harness.steps.recording import recording
 from harness.steps.results import metrics_of, result_of, results_of
 from harness.steps.workplace import Workplace
+from harness.store.live import LiveStore
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Outcome:
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     """Carry out the Plan; on cancellation (Ctrl-C) what was measured is kept and CancelledError goes on."""
     run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
+    LiveStore(workplace.database).check()
     workplace.watcher.started(run.run_id, plan)
     exported = await export_all(plan, workplace)
     run = run.model_copy(update={"plan": exported.plan})

@@ -24,12 +24,12 @@ class BackendFailed(HarnessError):
 
 
 class Session(Protocol):
-    """One model on one device. The order of calls: prepare, load, run × n, outputs, placement, close."""
+    """One model on one device. The order of calls: prepare, load, (drop_outputs, run × k) × n, outputs, placement."""
 
     runtime: dict[str, str]  # package → version of what is measured
 
     def prepare(self) -> dict[str, Any]:
-        """Read the inputs and find the files; returns the phase's detail, such as {"bytes": …}."""
+        """Read the inputs and find the model's files (`load` reads those); returns the phase's detail: {"bytes": …}."""
         ...
 
     def load(self) -> dict[str, Any]:
@@ -48,7 +48,9 @@ class Session(Protocol):
         """{"providers": {name: nodes}, "fallbacks": [operator …], "fallback_share": 0…1 or None}."""
         ...
 
-    def close(self) -> None: ...
+    def drop_outputs(self) -> None:
+        """Let go of the latest outputs, before a timed region: freeing them is not part of an inference."""
+        ...
 
 
 def read_tensor(folder: Path, tensor: Tensor) -> NDArray[Any]:

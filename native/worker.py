@@ -48,7 +48,7 @@ def main() -> int:
     emit(do_round(CaseMessage.model_validate_json(line), emit))
     sys.stdin.readline()  # the ack, or the end of a conductor that is gone
     channel.flush()
-    # C++ libraries have been seen to hang or crash while they tear down; nothing is left to lose.
+    # Nothing is closed: C++ libraries have been seen to hang or crash while they tear down, and nothing is left to do.
     os._exit(0)
 
 
@@ -63,12 +63,14 @@ def do_round(message: CaseMessage, emit: Emit) -> Event:
     """Everything of a Round but its last word, which is returned."""
     clock = perf_counter_clock()
     provenance = {"clock_step_ns": clock.step_ns, "isolated": None, "python": sys.version.split()[0]}
+    began = clock.now()
     try:
         session = _open(message)
     except (ImportError, Unsupported) as error:
         emit(Hello(protocol=PROTOCOL, side="native", runtime={}, provenance=provenance))
         return Refused(reason=f"{message.case.backend}: {error}")
     emit(Hello(protocol=PROTOCOL, side="native", runtime=session.runtime, provenance=provenance))
+    emit(Phase(phase="runtime", duration_ns=clock.now() - began))  # importing the library: in no load and no latency
     try:
         return _measure(session, message, clock, emit)
     except BackendFailed as failure:
@@ -80,8 +82,6 @@ def do_round(message: CaseMessage, emit: Emit) -> Event:
     except Exception as error:  # what a library raises while it runs a model is the Case's failure, not ours
         traceback.print_exc()
         return Failed(code="inference_failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
-    finally:
-        session.close()
 
 
 def _open(message: CaseMessage) -> Session:
@@ -101,7 +101,11 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
     emit(Phase(phase="load", duration_ns=loaded - started))
     emit(Note(kind="provenance", text="after load", data=provenance))
     pending: list[Outputs] = []
-    work = Work(session.run, after_first=lambda: pending.append(_write_outputs(session, message, "first")))
+    work = Work(
+        session.run,
+        after_first=lambda: pending.append(_write_outputs(session, message, "first")),
+        before_sample=session.drop_outputs,
+    )
     stopped_by = run_loop(clock, work, message.policy, emit)
     for outputs in (*pending, _write_outputs(session, message, "last")):
         emit(outputs)

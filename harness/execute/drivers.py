@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from harness.core.errors import Unsupported
+from harness.core.errors import HarnessError, Unsupported
 from harness.core.nouns import Browser
 from harness.execute.embedded import find_embedded
 
@@ -26,7 +26,6 @@ _NO_PLAYWRIGHT = "playwright is not installed: pip install 'model-benchmark-harn
 class Tab:
     """An open page: which browser it is, the process to ask for memory, and how it ended if it did."""
 
-    version: str
     provenance: dict[str, Any]
     pid: int | None
     console: list[str] = field(default_factory=list)
@@ -37,9 +36,16 @@ class Tab:
             self.ended.set_result(how)
 
 
+class BrowserFailed(HarnessError):
+    """A browser that is there did not start; the text in its own words."""
+
+
 class Driver(Protocol):
-    async def open(self, browser: Browser, platform: str | None, version: str | None, url: str) -> Tab:
-        """A fresh browser with an empty profile at the URL; raises Unsupported when there is no such browser."""
+    async def open(self, browser: Browser, platform: str | None, url: str) -> Tab:
+        """A fresh browser with an empty profile at the URL.
+
+        Raises Unsupported when there is no such browser, BrowserFailed when it is there and does not start.
+        """
         ...
 
     async def end(self, tab: Tab) -> None:
@@ -63,9 +69,7 @@ class PlaywrightDriver:
         self._playwright: Any = None
         self._open: dict[int, Any] = {}
 
-    async def open(self, browser: Browser, platform: str | None, version: str | None, url: str) -> Tab:
-        if version is not None:
-            raise Unsupported(f"a version of its own cannot be chosen for {browser.name} here")
+    async def open(self, browser: Browser, platform: str | None, url: str) -> Tab:
         executable, environment = await asyncio.to_thread(self._find, browser)
         playwright = await self._start()
         # No process tells Playwright its id; an argument of our own makes the browser's root findable.
@@ -78,21 +82,18 @@ class PlaywrightDriver:
                 executable_path=executable, args=args, env=environment, headless=True, timeout=_OPEN_TIMEOUT_MS
             )
         except Error as error:
-            raise Unsupported(f"{browser.name} does not start: {_first_line(error)}; {browser.install}") from error
+            if "Executable doesn't exist" in str(error):
+                raise Unsupported(f"there is no {browser.name} here: {browser.install}") from error
+            raise BrowserFailed(f"{browser.name} does not start: {_first_line(error)}") from error
         provenance = {
             "name": browser.name, "version": started.version, "path": str(executable or "playwright's own"),
             "args": args[:-1], "driver": "playwright", "headless": True,
         }  # fmt: skip
-        tab = Tab(version=started.version, provenance=provenance, pid=_find_pid(mark))
+        tab = Tab(provenance=provenance, pid=_find_pid(mark))
         self._open[id(tab)] = started
         started.on("disconnected", lambda _: tab.end("the browser ended"))
-        page = await (await started.new_context()).new_page()
-        page.on("crash", lambda _: tab.end("the page crashed"))
-        page.on("close", lambda _: tab.end("the page was closed"))
-        page.on("pageerror", lambda error: tab.console.append(f"page error: {error}"))
-        page.on("console", lambda line: tab.console.append(f"{line.type}: {line.text}") if _worth(line.type) else None)
         try:
-            await page.goto(url, timeout=_OPEN_TIMEOUT_MS, wait_until="commit")
+            await _visit(started, tab, url)
         except Error as error:
             tab.end(f"the page did not open: {_first_line(error)}")
         return tab
@@ -137,6 +138,16 @@ class PlaywrightDriver:
             elif "playwright" in place:
                 return None, dict(os.environ)
         raise Unsupported(f"there is no {browser.name} here ({'; '.join(reasons)}): {browser.install}")
+
+
+async def _visit(browser: Any, tab: Tab, url: str) -> None:
+    """A new tab at the URL, whose console and end the Tab hears of."""
+    page = await (await browser.new_context()).new_page()
+    page.on("crash", lambda _: tab.end("the page crashed"))
+    page.on("close", lambda _: tab.end("the page was closed"))
+    page.on("pageerror", lambda error: tab.console.append(f"page error: {error}"))
+    page.on("console", lambda line: tab.console.append(f"{line.type}: {line.text}") if _worth(line.type) else None)
+    await page.goto(url, timeout=_OPEN_TIMEOUT_MS, wait_until="commit")
 
 
 def _worth(kind: str) -> bool:

@@ -48,7 +48,7 @@ class PageServer:
         self.origin = ""
 
     async def open(self) -> None:
-        app = web.Application(middlewares=[_isolate], client_max_size=_LARGEST_OUTPUT_BYTES)
+        app = web.Application(middlewares=[_isolate])
         app.router.add_get("/link/{token}", self._link)
         app.router.add_get("/artifact/{token}/{path:.+}", self._artifact)
         app.router.add_post("/outputs/{token}/{iteration}/{index}", self._outputs)
@@ -114,8 +114,12 @@ class PageServer:
             raise web.HTTPNotFound
         folder = seat.outputs_dir / iteration
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        size_bytes = 0
         with (folder / f"{index}.bin").open("wb") as file:
             async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+                size_bytes += len(chunk)
+                if size_bytes > _LARGEST_OUTPUT_BYTES:
+                    raise web.HTTPRequestEntityTooLarge(_LARGEST_OUTPUT_BYTES, size_bytes)
                 file.write(chunk)
         return web.Response(status=204)
 

@@ -62,9 +62,7 @@ async def do_round(
     return assemble_round(run.run_id, records)
 
 
-async def _converse(
-    assignment: Assignment, workplace: Workplace, keep: Callable[[dict[str, Any]], None]
-) -> Conversation:
+async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> Conversation:
     """Listen until the last word; an Event out of order becomes the last word itself."""
     conversation = Conversation()
     side = catalog.backends()[assignment.case.backend].side

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,11 @@ class Recording:
 @asynccontextmanager
 async def recording(run: Run, workplace: Workplace) -> AsyncIterator[Recording]:
     """Journal and database for the length of a run; however it ends, both hear of the end."""
-    store = LiveStore(workplace.database, workplace.watcher.warned)
-    store.begin(run, results_of(run, []))
     journal = Journal(journal_path(workplace.database, run.run_id))
     journal.append({"record": "run", "run": run.model_dump(mode="json")})
+    journal.sync()
+    store = LiveStore(workplace.database, workplace.watcher.warned)
+    store.begin(run, results_of(run, []))
     open_ = Recording(run, journal, store)
     interrupted = True
     try:
@@ -44,11 +45,13 @@ async def recording(run: Run, workplace: Workplace) -> AsyncIterator[Recording]:
         interrupted = False
     finally:
         open_.run = run.model_copy(update={"ended_at": now(), "interrupted": interrupted})
-        journal.append({"record": "run_end", "ended_at": open_.run.ended_at, "interrupted": interrupted})
-        journal.close()
-        for executor in workplace.executors.values():
-            await asyncio.shield(executor.close())
-        store.end(open_.run)
+        try:
+            journal.append({"record": "run_end", "ended_at": open_.run.ended_at, "interrupted": interrupted})
+            journal.close()
+            store.end(open_.run)
+        finally:
+            for executor in workplace.executors.values():
+                await asyncio.shield(executor.close())
 
 
 def rebuild(database: Path, warn: Callable[[str], None]) -> int:
@@ -59,10 +62,32 @@ def rebuild(database: Path, warn: Callable[[str], None]) -> int:
         raise UserMistake("no_journal", f"there is no journal in {folder}", "point --db at the database beside it")
     with tempfile.TemporaryDirectory(dir=database.parent, prefix=".rebuild-") as aside:
         fresh = Path(aside) / database.name
-        with contextlib.closing(open_for_writing(fresh)) as connection:
+        with _nobody_writes(database), contextlib.closing(open_for_writing(fresh)) as connection:
             done = sum(_ingest_journal(connection, file, warn) for file in files)
+        if not done:
+            raise UserMistake(
+                "unreadable_journal", f"no run could be read from {files[0].parent}", "the old one is kept"
+            )
+        # What the old database had not yet folded in belongs to the old file; the new one would refuse to open with it.
+        database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
         fresh.replace(database)
     return done
+
+
+@contextlib.contextmanager
+def _nobody_writes(database: Path) -> Iterator[None]:
+    """Hold the old database while the new one is made; raises UserMistake when a run is feeding it at the moment."""
+    try:
+        held = open_for_writing(database)
+    except UserMistake as mistake:
+        if mistake.code == "database_locked":
+            raise
+        yield  # broken or another version's: that is what a rebuild is for
+        return
+    try:
+        yield
+    finally:
+        held.close()
 
 
 def _ingest_journal(connection: Any, file: Path, warn: Callable[[str], None]) -> bool:

@@ -29,11 +29,16 @@ class LiveStore:
         self._waiting: list[_Write] = []
         self._locked = False
 
-    def begin(self, run: Run, known: Sequence[tuple[Case, CaseResult]]) -> None:
-        """The Run and its Plan, and the results that were known before anything was measured.
+    def check(self) -> None:
+        """Make the file, or see that it is one of ours; raises UserMistake when it is not: better now than later."""
+        try:
+            open_for_writing(self.path, _PATIENCE_BETWEEN_ROUNDS_S).close()
+        except UserMistake as mistake:
+            if mistake.code != "database_locked":
+                raise
 
-        Raises UserMistake when the file is something else than a database of ours: better now than after the work.
-        """
+    def begin(self, run: Run, known: Sequence[tuple[Case, CaseResult]]) -> None:
+        """The Run and its Plan, and the results that were known before anything was measured."""
         self._write(lambda con: ingest.ingest_run(con, run, [], known), PATIENCE_S)
 
     def add(self, round_: Round, metrics: Metrics, case: Case, result: CaseResult) -> None:
@@ -49,7 +54,7 @@ class LiveStore:
         """The Run again, with its end."""
         self._write(lambda con: ingest.write_run(con, run), PATIENCE_S)
         if self._waiting:
-            self._warn(f"{self.path} stayed locked; `harness db rebuild` brings in what waits in the journal")
+            self._warn(f"{self.path} could not be fed; `harness db rebuild` brings in what waits in the journal")
 
     def _write(self, write: _Write, patience_s: float) -> None:
         self._waiting.append(write)
@@ -66,5 +71,9 @@ class LiveStore:
             while self._waiting:
                 self._waiting[0](con)
                 self._waiting.pop(0)
+        except duckdb.Error as error:  # a full disk, say: the journal has it, and what waits is tried again
+            self._warn(
+                f"{self.path} takes no more: {str(error).splitlines()[0]}; measuring goes on, the journal has it"
+            )
         finally:
             con.close()

@@ -68,5 +68,5 @@ class OnnxRuntimeSession:
         # The CPU provider is the only one registered, so nothing can have fallen back to it.
         return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
 
-    def close(self) -> None:
-        self._session = None
+    def drop_outputs(self) -> None:
+        self._latest = []

@@ -69,5 +69,5 @@ class PyTorchSession:
         # Eager PyTorch raises where a device lacks an operator; there is no silent fallback to report.
         return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
 
-    def close(self) -> None:
-        self._module = self._latest = None
+    def drop_outputs(self) -> None:
+        self._latest = None

@@ -52,7 +52,7 @@ def test_a_round_of_known_duration_takes_that_long(tmp_path: Path) -> None:
     assert judge(
         assignment.artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, "fp32"
     ).passed
-    assert [e.phase for e in events if isinstance(e, Phase)] == ["prepare", "load", "first", "warm", "sample"]
+    assert [e.phase for e in events if isinstance(e, Phase)] == ["runtime", "prepare", "load", "first", "warm", "sample"]
     assert not workers()
 
 
