@@ -32,8 +32,6 @@ export interface Artifact {
   hf: string | null;
   files: Array<ArtifactFile>;
   notes: Array<string>;
-  /** room for later formats; empty today */
-  extra: Record<string, unknown>;
 }
 
 export interface ArtifactFile {
@@ -54,6 +52,10 @@ export interface Backend {
   /** what to type where a package is missing */
   install: string;
   modes: Array<string>;
+  /** where it can leave outputs */
+  outputs: Array<string>;
+  /** names of the options it knows; any other is refused */
+  options: Array<string>;
   /** known-duration backends: not part of --hardware all */
   for_tests: boolean;
 }

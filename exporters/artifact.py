@@ -37,7 +37,6 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
         hf=product.hf,
         files=tuple(_file(job.out, path) for path in sorted(job.out.rglob("*")) if path.is_file()),
         notes=product.notes,
-        extra=product.extra,
     )
     # Last, so that a folder with a manifest is a whole Artifact.
     (job.out / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")

@@ -7,7 +7,7 @@ an environment (`"environment"`) other than the one that reads it.
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -61,7 +61,6 @@ class Product:
     built_by: str | None = None
     hf: str | None = None
     notes: tuple[str, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def exporters(folder: Path = FOLDER) -> dict[str, tuple[str, dict[str, Any]]]:

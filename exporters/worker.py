@@ -2,6 +2,7 @@
 
     describe  {"tasks": [Task, …]}                            → the catalogue
     inspect   {"name": hub id or folder, "revision": null}    → what it is and where it was found
+              {"name": path of an .onnx}                      → {"files": it, its external data, its test data}
     export    {"request": ArtifactRequest, "out": folder, "digest": name}  → {"artifact": manifest}
 
 Progress is said as notes (`core.events.Note`); the last line is one of
@@ -44,7 +45,12 @@ def describe(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 
 def inspect(request: dict[str, Any], say: Say) -> dict[str, Any]:
-    """What a model is, without loading it or importing torch."""
+    """What a model is, without loading it or importing torch; of a bare graph, the files that its numbers depend on."""
+    path = Path(request["name"])
+    if path.suffix == ".onnx":
+        from exporters.graphs.files import files_of
+
+        return {"files": [str(file) for file in files_of(path)]}
     from exporters.source import inspect as look
 
     return look(request["name"], request.get("revision"))

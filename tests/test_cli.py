@@ -103,7 +103,11 @@ def test_query_and_rebuild_give_the_same_rows(place: Path, tmp_path: Path) -> No
         (("run",), "no_model"),
         (("run", "--model", "bert", "--rounds", "x"), "usage"),
         (("run", "--model", "bert", "--batch-size", "x"), "usage"),
-        (("nonsense",), "usage"),
+        (("rum",), "unknown_verb"),
+        (("run", "--model", "bert", "--exporter", "x"), "unknown_exporter"),
+        (("run", "--model", "bert", "--precision", "fp23"), "unknown_precision"),
+        (("run", "--model", "bert", "--option", "compil"), "unknown_option"),
+        (("run", "--model", "bert", "--db", "/proc/nope/h.duckdb"), "no_access"),
         (("query", "selec"), "bad_sql"),
         (("query", "drop table runs"), "bad_sql"),
         (("show", "nothing-like-it"), "unknown_run"),
@@ -129,6 +133,8 @@ def test_no_arguments_give_examples_and_version_a_version(tmp_path: Path) -> Non
 def test_plan_runs_nothing_and_its_spec_asks_for_the_same(tmp_path: Path) -> None:
     flags = ("--model", "bert,vit", "--scale", "tiny", "--hardware", "onnxruntime,webgpu", "--batch-size", "1,2")
     planned = told(harness("plan", *flags, "--out", "spec.toml", "--json", cwd=tmp_path))
+    again = ("--model", "bert", "--model", "vit", *flags[2:])
+    assert told(harness("plan", *again, "--json", cwd=tmp_path)) == planned
     assert len(planned["cases"]) == 8
     assert not (tmp_path / "results").exists()
     assert told(harness("plan", "spec.toml", "--json", cwd=tmp_path)) == planned

@@ -34,6 +34,15 @@ def read_graph(path: Path) -> tuple[Any, tuple[str, ...]]:
     return model, external
 
 
+def files_of(path: Path) -> list[Path]:
+    """Everything that a bare graph's numbers and their check depend on: it, its external data, its test data.
+
+    Raises ExportFailed as `read_graph` does.
+    """
+    _, external = read_graph(path)
+    return [path, *(path.parent / name for name in external), *sorted(path.parent.glob("test_data_set_*/*.pb"))]
+
+
 def copy_external(external: tuple[str, ...], source: Path, target: Path) -> None:
     """The data files, at the same relative places, so that the graph's locations stay true."""
     for location in external:

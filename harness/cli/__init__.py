@@ -7,6 +7,7 @@ look.py      doctor, models, show, query
 upkeep.py    db
 """
 
+import difflib
 import json
 import sys
 from importlib import import_module
@@ -41,6 +42,16 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A verb that is not there is answered with the nearest that is."""
+        if args and not args[0].startswith("-") and args[0] not in _VERBS:
+            near = difflib.get_close_matches(args[0], _VERBS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see `harness --help`"
+            raise UserMistake("unknown_verb", f"there is no verb {args[0]!r}", hint)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
@@ -68,6 +79,8 @@ def main() -> NoReturn:
         _complain(mistake.code, mistake.message, mistake.hint, as_json)
     except click.UsageError as error:
         _complain("usage", error.format_message(), _usage_hint(error), as_json)
+    except OSError as error:
+        _complain("no_access", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), None, as_json)
     except HarnessError as error:
         _complain("cannot", str(error), None, as_json)
     except (KeyboardInterrupt, click.Abort):

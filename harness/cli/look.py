@@ -80,7 +80,7 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
 
     columns, rows = run_query(absolute(db), sql)
     if as_json:
-        click.echo(json.dumps({"columns": columns, "rows": [[_plain(cell) for cell in row] for row in rows]}))
+        click.echo(json.dumps({"columns": columns, "rows": rows}))
     elif form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
@@ -90,16 +90,9 @@ def query(sql: str, form: str, db: Path, as_json: bool) -> int:
 
         table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(
-                *("" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row)
-            )
+            table.add_row(*map(_brief, row))
         stdout_console().print(table)
     return 0
-
-
-def _plain(cell: Any) -> Any:
-    """What JSON can hold of a cell: timestamps, decimals and the like as text."""
-    return cell if cell is None or isinstance(cell, bool | int | float | str | list | dict) else str(cell)
 
 
 def _brief(cell: Any) -> str:

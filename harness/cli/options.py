@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import ChainMap
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,23 +61,28 @@ class Pairs(click.ParamType[Any]):
 
 _SELECTION = [
     click.argument("spec", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)),
-    click.option("--model", type=Several(), help="Architecture names, hub ids (organisation/name), paths (./my.onnx)."),
+    click.option(
+        "--model",
+        type=Several(),
+        multiple=True,
+        help="Architectures, hub ids (org/name), paths (./my.onnx).",
+    ),
     click.option("--task", help="Task family; default: the architecture's own."),
     click.option("--mode", type=click.Choice(["inference", "training"]), help="Default: inference."),
     click.option("--weights", type=click.Choice(["pretrained", "random"]), help="Default: by the kind of name."),
     click.option("--scale", type=click.Choice(["full", "tiny"]), help="Size of an architecture; default: full."),
     click.option("--exporter", help="Default: the first that takes the model."),
-    click.option("--dim", type=Pairs(int), help="Sizes of a bare .onnx's symbolic dimensions: batch=1,seq=128."),
+    click.option("--dim", type=Pairs(int), multiple=True, help="Symbolic dimensions of a bare .onnx: batch=1,seq=128."),
     click.option("--inputs", help="Inputs of a bare .onnx: an .npz file or a folder of .pb files."),
-    click.option("--hardware", type=Several(), help="Platforms, each platform[:device], or all; default: cpu."),
+    click.option("--hardware", type=Several(), multiple=True, help="Each platform[:device], or all; default: cpu."),
     click.option("--backend", help="Where a platform has several."),
-    click.option("--browser", type=Several(), help="Browsers, each name[@version]; default: chromium."),
-    click.option("--precision", type=Several(), help="Default: fp32."),
-    click.option("--batch-size", type=Several(int), help="Default: 1."),
-    click.option("--length", type=Several(int), help="Tokens of text; default: 128."),
+    click.option("--browser", type=Several(), multiple=True, help="Browsers, each name[@version]; default: chromium."),
+    click.option("--precision", type=Several(), multiple=True, help="Default: fp32."),
+    click.option("--batch-size", type=Several(int), multiple=True, help="Default: 1."),
+    click.option("--length", type=Several(int), multiple=True, help="Tokens of text; default: 128."),
     click.option("--threads", type=int, help="The same for every backend; default: physical cores, at most 4."),
     click.option("--outputs", type=click.Choice(["host", "device"]), help="Where outputs are left; default: host."),
-    click.option("--option", type=Pairs(), help="A backend's own: KEY[=VALUE],…"),
+    click.option("--option", type=Pairs(), multiple=True, help="A backend's own: KEY[=VALUE],…"),
     click.option("--limit", type=int, help="The first N cases only."),
     click.option("--rounds", type=int, help="Fresh processes or tabs per case, interleaved; default: 3."),
     click.option("--budget", help="Warm-up and sampling of all rounds of one case: 20s (default), 500ms, 2m."),
@@ -103,8 +110,17 @@ def stdout_console() -> Console:
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """The flags that were really typed; the rest is for the spec file and the defaults."""
-    return {key: value for key, value in options.items() if value is not None}
+    """The flags that were really typed; the rest is for the spec file and the defaults.
+
+    A flag given several times is one list: `--model a --model b,c` is `--model a,b,c`.
+    """
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, tuple) and value:
+            found[key] = dict(ChainMap(*reversed(value))) if isinstance(value[0], dict) else tuple(chain(*value))
+        elif value is not None and value != ():
+            found[key] = value
+    return found
 
 
 def absolute(database: Path) -> Path:

@@ -3,12 +3,13 @@
 Frozen Pydantic models, because each of them crosses a process, a wire or the journal.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.digest import digest_of
 
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int4")
 Outcome = Literal["ok", "unsupported", "failed"]
 
 
@@ -35,9 +36,8 @@ class Model(Frozen):
     def short_name(self) -> str:
         """Last part of the name as typed; half the world's graphs are called model.onnx, so then the folder's."""
         parts = [part for part in self.name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-        if len(parts) > 1 and parts[-1] == "model.onnx":
-            return parts[-2]
-        return parts[-1] if parts else self.name
+        telling = [part for part in parts if part not in ("model.onnx", "onnx")]
+        return (telling or parts or [self.name])[-1]
 
 
 class Task(Frozen):
@@ -101,6 +101,12 @@ class Case(Frozen):
         parts.append(self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}")
         if self.browser:
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
+        if self.outputs != "host":
+            parts.append(f"outputs={self.outputs}")
+        if self.seed:
+            parts.append(f"seed={self.seed}")
+        if self.exporter:
+            parts.append(self.exporter)
         parts += [key if value is True else f"{key}={value}" for key, value in sorted(self.options.items())]
         return "/".join(parts)
 
@@ -202,7 +208,6 @@ class Artifact(Frozen):
     hf: str | None = Field(default=None, description="folder that from_pretrained loads")
     files: tuple[ArtifactFile, ...]
     notes: tuple[str, ...] = ()
-    extra: dict[str, Any] = Field(default_factory=dict, description="room for later formats; empty today")
 
 
 class ArtifactRequest(Frozen):
@@ -238,6 +243,8 @@ class Backend(Frozen):
     packages: tuple[str, ...] = Field(description="Python or npm packages whose versions are part of the measurement")
     install: str = Field(description="what to type where a package is missing")
     modes: tuple[str, ...] = ("inference",)
+    outputs: tuple[str, ...] = Field(default=("host",), description="where it can leave outputs")
+    options: tuple[str, ...] = Field(default=(), description="names of the options it knows; any other is refused")
     for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
 
 
@@ -246,7 +253,6 @@ class Browser(Frozen):
 
     name: str
     title: str
-    engine: str
     driver: Literal["playwright", "selenium", "attach"]
     find: tuple[dict[str, str], ...] = Field(description="places to look, in order; one key each: npm, playwright")
     install: str

@@ -11,6 +11,7 @@ from harness.catalog import ROOT
 from harness.core.errors import HarnessError, Unsupported, UserMistake
 
 Progress = Callable[[str], None]
+_INSPECT_LIMIT_S = 120
 _NO_LIMIT = 64 * 1024 * 1024  # a manifest is one line; asyncio's default line limit is 64 KiB
 
 
@@ -32,11 +33,15 @@ def interpreter(environment: str) -> str:
 
 def inspect_model(name: str, revision: str | None) -> dict[str, Any]:
     """What a hub id or folder holds, without loading it; raises UserMistake with the next step when it is not there."""
-    process = subprocess.run(
-        [interpreter("main"), "-m", "exporters.worker", "inspect"],
-        input=json.dumps({"name": name, "revision": revision}), capture_output=True, text=True, cwd=ROOT,
-        timeout=120, check=False,
-    )  # fmt: skip
+    try:
+        process = subprocess.run(
+            [interpreter("main"), "-m", "exporters.worker", "inspect"],
+            input=json.dumps({"name": name, "revision": revision}), capture_output=True, text=True, cwd=ROOT,
+            timeout=_INSPECT_LIMIT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        message = f"{name!r} could not be looked up within {_INSPECT_LIMIT_S} s"
+        raise UserMistake("hub_unreachable", message, "set HF_HUB_OFFLINE=1, or give a local folder") from error
     lines = process.stdout.strip().splitlines()
     said = lines[-1] if lines else json.dumps({"event": "failed", "code": "crashed", "reason": _tail(process.stderr)})
     last = json.loads(said)

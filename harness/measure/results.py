@@ -8,7 +8,14 @@ from harness.core.nouns import Case, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
 from harness.core.units import NS_PER_MS, ms
-from harness.metrics import latencies_ms, latency_estimate, pooled_ms, timed_rounds, verdict_clock
+from harness.metrics import (
+    latencies_ms,
+    latency_estimate,
+    pooled_ms,
+    runs_per_sample,
+    timed_rounds,
+    verdict_clock,
+)
 
 LEAST_SAMPLES = 10
 STEPS_PER_SAMPLE = 100
@@ -89,6 +96,7 @@ def clock(rounds: Sequence[Round]) -> dict[str, Any]:
         "kind": "performance_now" if verdict in ("await", "submit") else verdict,
         "verdict": verdict,
         "step_us": step / 1000 if step is not None else None,
+        "runs_per_sample": runs_per_sample(rounds) or None,
         "isolated": _first(rounds, "isolated"),
         "wait_floor_ms": ms(floor) if floor is not None else None,
         "all_ms": every,
@@ -117,6 +125,9 @@ def _doubts_about_truth(rounds: Sequence[Round]) -> list[str]:
         found.append("wrong output: the timings are kept but never ranked")
     if failed and len(failed) < len(rounds):
         found.append(f"{len(failed)} of {len(rounds)} rounds failed")
+    refused = [one for one in rounds if one.outcome == "unsupported"]
+    if refused and len(refused) < len(rounds):
+        found.append(f"{len(refused)} of {len(rounds)} rounds were refused: {refused[0].reason}")
     unchecked = [one for one in timed_rounds(rounds) if one.verdict is None or not one.verdict.checked]
     if unchecked:
         why = next((one.verdict.reason for one in unchecked if one.verdict and one.verdict.reason), None)
@@ -142,7 +153,7 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         if threads is not None and threads != case.threads:
             found.append(f"{threads} threads were used, {case.threads} asked for")
     if case.platform == "webnn":
-        found.append(f"WebNN's device type is a hint: {case.device} was asked for, what ran is not knowable")
+        found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
     return found
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.catalog import tasks
 from harness.core.events import Outputs, OutputTensor
-from harness.core.nouns import Artifact, Tensor
+from harness.core.nouns import Artifact, Case, Tensor
 from harness.core.rounds import Verdict
 
 # Largest error allowed, relative to the largest expected magnitude of the same tensor. fp32: sums in another order
@@ -21,26 +22,30 @@ TOLERANCE = {"fp32": 1e-3}
 _FLOOR = 1e-6
 
 
-def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs_dir: Path, precision: str) -> Verdict:
+def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs_dir: Path, case: Case) -> Verdict:
     """Compare both iterations; the Verdict carries the worse figures and, where it failed, says which tensor.
 
     `folder` holds the Artifact, `outputs_dir/<iteration>/<index>.bin` the bytes in the order of each Outputs event.
     """
     worst: Verdict | None = None
     for iteration in ("first", "last"):
-        verdict = _judge_iteration(artifact, folder, outputs[iteration], outputs_dir / iteration, precision)
+        verdict = _judge_iteration(artifact, folder, outputs[iteration], outputs_dir / iteration, case.precision)
         if not verdict.passed:
             return verdict.model_copy(update={"reason": f"{iteration} iteration: {verdict.reason}"})
         if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
             worst = verdict
     assert worst is not None
-    return worst
+    # An argmax means something where the last axis is classes or a vocabulary.
+    means_something = tasks()[case.task].agreement == "argmax"
+    return worst if means_something else worst.model_copy(update={"agreement": None})
 
 
 def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_dir: Path, precision: str) -> Verdict:
     wrong = Verdict(checked=True, passed=False, reference=artifact.reference)
     got = {tensor.name: (index, tensor) for index, tensor in enumerate(said.tensors)}
     worst: Verdict | None = None
+    cosines: list[float] = []
+    agreements: list[float] = []
     for expected in artifact.expected:
         if expected.name not in got:
             return wrong.model_copy(update={"reason": f"output {expected.name!r} is missing"})
@@ -59,15 +64,18 @@ def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_di
         if not verdict.passed:
             update = {"reference": artifact.reference, "reason": f"output {expected.name!r}: {verdict.reason}"}
             return verdict.model_copy(update=update)
+        cosines += [verdict.cosine] if verdict.cosine is not None else []
+        agreements += [verdict.agreement] if verdict.agreement is not None else []
         if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
             worst = verdict
     if worst is None:
         return wrong.model_copy(update={"reason": "the Artifact expects no output"})
-    return worst.model_copy(update={"reference": artifact.reference})
+    lowest = {"cosine": min(cosines, default=None), "agreement": min(agreements, default=None)}
+    return worst.model_copy(update={"reference": artifact.reference, **lowest})
 
 
 def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: float) -> Verdict:
-    """One tensor against another of the same shape; NaN or Inf where none is expected is always wrong.
+    """One tensor against another of the same shape. NaN is always wrong, also in the reference; Inf must be expected.
 
     `tolerance` is relative to the largest expected magnitude; the Verdict's is that bound, absolute.
     """
@@ -77,8 +85,10 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
         reason = None if same else f"{different} of {expected.size} values differ"
         return Verdict(checked=True, passed=same, max_abs=0.0 if same else None, tolerance=0.0, reason=reason)
     e, a = expected.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
+    if nothing := int(np.count_nonzero(np.isnan(e))):
+        return Verdict(checked=False, passed=False, reason=f"the reference itself has {nothing} NaN")
     finite = np.isfinite(e)
-    bad = int(np.count_nonzero(~np.isfinite(a[finite]))) + int(np.count_nonzero(~_same(e[~finite], a[~finite])))
+    bad = int(np.count_nonzero(~np.isfinite(a[finite]))) + int(np.count_nonzero(e[~finite] != a[~finite]))
     if bad:
         return Verdict(checked=True, passed=False, reason=f"{bad} of {e.size} values are NaN or infinite")
     e, a = e[finite], a[finite]
@@ -91,11 +101,6 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
         agreement=_argmax_agreement(expected, actual), tolerance=bound,
         reason=None if passed else f"off by {max_abs:.3g}, more than {bound:.3g}",
     )  # fmt: skip
-
-
-def _same(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.bool_]:
-    same: NDArray[np.bool_] = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
-    return same
 
 
 def _cosine(e: NDArray[np.float64], a: NDArray[np.float64]) -> float | None:

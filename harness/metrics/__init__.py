@@ -76,9 +76,20 @@ def latency_estimate(rounds: Sequence[Round]) -> LatencyEstimate | None:
 
 
 def percentile_ms(rounds: Sequence[Round], q: float) -> float | None:
-    """Type 7 quantile of the pooled Samples in milliseconds; None where n does not support it."""
+    """Type 7 quantile of the pooled Samples in milliseconds; None where n does not support it.
+
+    None also where a Sample is the mean of several runs: the tail of means says nothing of the tail of runs.
+    """
+    if runs_per_sample(rounds) > 1:
+        return None
     pooled = pooled_ms(rounds)
     return quantile(pooled, q) if percentile_supported(len(pooled), q) else None
+
+
+def runs_per_sample(rounds: Sequence[Round]) -> int:
+    """The most runs that share one Sample, because one alone would be too short for the clock; 0 without Samples."""
+    counts = [b.runs_per_sample for one in timed_rounds(rounds) for b in one.samples if b.phase == "sample"]
+    return max(counts, default=0)
 
 
 def phase_ms(rounds: Sequence[Round], phase: str) -> float | None:

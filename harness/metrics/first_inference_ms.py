@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "First inference",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "Mean latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

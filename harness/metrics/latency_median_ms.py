@@ -14,7 +14,6 @@ DESCRIBE = {
     "title": "Median latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

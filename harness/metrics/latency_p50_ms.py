@@ -15,7 +15,6 @@ DESCRIBE = {
     "title": "50th percentile of latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "90th percentile of latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

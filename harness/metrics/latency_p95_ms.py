@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "95th percentile of latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

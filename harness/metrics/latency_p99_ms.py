@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "99th percentile of latency",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

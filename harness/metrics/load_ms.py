@@ -1,4 +1,8 @@
-"""Time to create the session or module (startup), median over Rounds; reading the artifact is `prepare_ms`."""
+"""Time to create the session or module (startup), median over Rounds.
+
+Natively this includes reading the model's files; in a page they were fetched before (`prepare_ms`), and it includes
+compiling the runtime's wasm. Importing the library is the phase `runtime` on both sides, and in neither figure.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +15,6 @@ DESCRIBE = {
     "title": "Load time",
     "unit": "ms",
     "better": "lower",
-    "level": "case",
 }
 
 

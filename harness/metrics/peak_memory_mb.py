@@ -15,7 +15,6 @@ DESCRIBE = {
     "title": "Peak memory",
     "unit": "MB",
     "better": "lower",
-    "level": "case",
 }
 
 # A native worker measures its own high-water mark; of a page only the browser's whole process tree is known.

@@ -11,7 +11,6 @@ DESCRIBE = {
     "title": "Samples",
     "unit": "samples",
     "better": "higher",
-    "level": "case",
 }
 
 

@@ -16,7 +16,6 @@ DESCRIBE = {
     "title": "Throughput",
     "unit": "items/s",
     "better": "higher",
-    "level": "case",
 }
 
 

@@ -11,7 +11,7 @@ import psutil
 
 from harness import catalog
 from harness.core.errors import UserMistake
-from harness.core.nouns import Backend, Case, Model, Plan, PlannedCase, Policy, Task
+from harness.core.nouns import PRECISIONS, Backend, Case, Model, Plan, PlannedCase, Policy, Task
 from harness.core.units import parse_duration
 from harness.plan.models import Lookup, resolve_model, sha256_of
 from harness.plan.selection import Selection
@@ -27,6 +27,7 @@ def default_threads() -> int:
 
 def make_plan(selection: Selection, lookup: Lookup) -> Plan:
     """All points of the selection, each once; raises UserMistake for names that nobody knows."""
+    _refuse_unknown_names(selection)
     places = [place for name in _hardware(selection) for place in _places(name, selection)]
     if selection.backend is not None and all(place[0].name != selection.backend for place in places):
         offered = ", ".join(catalog.backends()[selection.backend].platforms)
@@ -53,12 +54,31 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
 
 
+def _refuse_unknown_names(selection: Selection) -> None:
+    """Names that no plug-in knows are a mistake of typing; what only this backend lacks is an answer (`why_not`)."""
+    if selection.exporter is not None and selection.exporter not in catalog.exporters():
+        raise catalog.unknown("exporter", selection.exporter, catalog.exporters())
+    for precision in selection.precision:
+        if precision not in PRECISIONS:
+            raise catalog.unknown("precision", precision, PRECISIONS)
+    known = {name for backend in catalog.backends().values() for name in backend.options}
+    for option in selection.option:
+        if option not in known:
+            raise catalog.unknown("option", option, known)
+
+
 def why_not(case: Case, backend: Backend) -> str | None:
     """The reason why a Case is impossible, as far as it can be known before anything is started."""
     if case.mode not in backend.modes:
         return f"{backend.name} does not offer {case.mode} here"
     if "any" not in backend.formats and not _PROVIDES[case.model.kind] & set(backend.formats):
         return f"{backend.name} reads {', '.join(backend.formats)}; a bare .onnx graph has no such form"
+    if case.outputs not in backend.outputs:
+        return (
+            f"{backend.name} leaves outputs on the {' or the '.join(backend.outputs)} here, not on the {case.outputs}"
+        )
+    if strange := [name for name in case.options if name not in backend.options]:
+        return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
     if missing := missing_packages(backend):
@@ -104,7 +124,8 @@ def _places(name: str, selection: Selection) -> Iterator[_Place]:
     if backend.side == "native":
         yield backend, platform, device or devices[0], (None, None)
         return
-    for browser in selection.browser:
+    every = selection.browser if "all" not in selection.browser else tuple(catalog.browsers())
+    for browser in every:
         browser_name, _, version = browser.partition("@")
         if browser_name not in catalog.browsers():
             raise catalog.unknown("browser", browser_name, catalog.browsers())

@@ -10,7 +10,7 @@ So `bert` is always the architecture and `./bert` always the folder; nothing dep
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from harness.core.errors import UserMistake
 from harness.core.nouns import Model
 from harness.plan.selection import Selection
 
-# name, revision → {"architecture", "class", "revision", "path", "weights_from"}: the exporters' `inspect`
+# The exporters' `inspect`. A hub id or folder, and a revision → {"architecture", "revision", "path", "weights_from"};
+# the path of an .onnx → {"files"}: all that its numbers depend on.
 Lookup = Callable[[str, str | None], Mapping[str, Any]]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
@@ -41,7 +42,9 @@ def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
         path = Path(name).expanduser().absolute()
         if not path.exists():
             raise UserMistake("no_such_file", f"there is no {path}", "give an .onnx file, or a folder with config.json")
-        return _bare_graph(name, path, selection) if path.is_file() else _pretrained(name, path, selection, lookup)
+        return (
+            _bare_graph(name, path, selection, lookup) if path.is_file() else _pretrained(name, path, selection, lookup)
+        )
     if _HUB_ID.fullmatch(name):
         return _pretrained(name, None, selection, lookup)
     if name not in catalog.architectures():
@@ -59,12 +62,16 @@ def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
     )  # fmt: skip
 
 
-def _bare_graph(name: str, path: Path, selection: Selection) -> Model:
+def _bare_graph(name: str, path: Path, selection: Selection, lookup: Lookup) -> Model:
     if path.suffix != ".onnx":
         raise UserMistake("not_a_model", f"{path} is not an .onnx file", "give an .onnx file, or a folder")
     _refuse_tiny(name, selection)
+    try:
+        files = [Path(file) for file in lookup(str(path), None)["files"]]
+    except UserMistake:
+        files = [path]  # not a readable graph: exporting it will say what is wrong, as this Case's outcome
     return Model(
-        name=name, kind="onnx", identity=f"sha256:{sha256_of(path)}", architecture=None,
+        name=name, kind="onnx", identity=f"sha256:{_sha256_of_files(path.parent, files)}", architecture=None,
         path=str(path), weights="pretrained", family="graph",
     )  # fmt: skip
 
@@ -104,7 +111,13 @@ def sha256_of(path: Path) -> str:
 
 def _sha256_of_folder(folder: Path) -> str:
     """Digest over the files that loading reads, by name and content."""
+    return _sha256_of_files(folder, sorted({path for pattern in _LOADED_FILES for path in folder.glob(pattern)}))
+
+
+def _sha256_of_files(folder: Path, files: Sequence[Path]) -> str:
+    """Of contents, and of names but the first file's own: a graph that is renamed is the same graph."""
     whole = hashlib.sha256()
-    for path in sorted({path for pattern in _LOADED_FILES for path in folder.glob(pattern)}):
-        whole.update(f"{path.name}\0{sha256_of(path)}\0".encode())
+    for number, path in enumerate(files):
+        name = path.relative_to(folder).as_posix() if number or path.suffix != ".onnx" else "graph"
+        whole.update(f"{name}\0{sha256_of(path)}\0".encode())
     return whole.hexdigest()

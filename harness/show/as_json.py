@@ -53,6 +53,9 @@ def _asked(case: Case) -> dict[str, Any]:
         "batch_size": case.batch_size,
         "length": case.length,
         "threads": case.threads,
+        "outputs": case.outputs,
+        "dims": case.dims,
+        "seed": case.seed,
         "options": case.options,
     }
 

@@ -1,5 +1,6 @@
 """The terminal's table: one row per point, marks where there is something to know, the reasons under it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
     Below 100 columns of `width` what matters less is left out; `--json` has everything.
     """
-    several = len({_model_label(case) for case, _ in results}) > 1
+    labels = _model_labels(results)
+    several = len({(case.model.identity, labels[case.case_id]) for case, _ in results}) > 1
     columns = [column for column in _COLUMNS if width >= _WIDE or column not in _LEFT_OUT_WHEN_NARROW]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for title in ("model", "platform") if several else ("platform",):
@@ -33,7 +35,7 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
     marks: dict[str, str] = {}
     for case, result in results:
         letters = " ".join(_mark(marks, text) for text in _remarks(result))
-        name = [escape(_model_label(case))] if several else []
+        name = [escape(labels[case.case_id])] if several else []
         platform = (
             f"{escape(platform_label(case, result))} [dim]{letters}[/dim]" if letters else platform_label(case, result)
         )
@@ -58,9 +60,9 @@ def reading(results: Results) -> str:
         if _ranks(result) and latency is not None:
             ranked.setdefault((case.model.identity, _what(case)), []).append((latency, case, result))
     lines = [_reading_of(what, sorted(points, key=lambda point: point[0])) for (_, what), points in ranked.items()]
-    left_out = sum(1 for _, result in results if not _ranks(result))
+    left_out = Counter(_why_not_ranked(result) for _, result in results if not _ranks(result))
     if left_out:
-        lines.append(f"Not ranked, because not verified: {left_out} of {len(results)}.")
+        lines.append(f"Not ranked: {', '.join(f'{count} {why}' for why, count in left_out.items())}.")
     return "\n".join(lines)
 
 
@@ -106,6 +108,23 @@ def _scaled(milliseconds: float, leading_ms: float) -> tuple[str, str]:
 def _ranks(result: CaseResult) -> bool:
     verified = result.correct is not None and result.correct.checked and result.correct.passed
     return result.outcome == "ok" and verified and result.metrics.get("latency_median_ms") is not None
+
+
+def _why_not_ranked(result: CaseResult) -> str:
+    if result.outcome != "ok":
+        return "wrong" if result.code == "wrong_output" else result.outcome
+    return "not verified"
+
+
+def _model_labels(results: Results) -> dict[str, str]:
+    """case_id → the model's label; the name as typed where two models would be called the same."""
+    models: dict[str, set[str]] = {}
+    for case, _ in results:
+        models.setdefault(_model_label(case), set()).add(case.model.identity)
+    return {
+        case.case_id: _model_label(case) if len(models[_model_label(case)]) == 1 else case.model.name
+        for case, _ in results
+    }
 
 
 def _apart(a: CaseResult, b: CaseResult) -> bool:

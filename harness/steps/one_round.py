@@ -98,7 +98,7 @@ def _end_of(conversation: Conversation, verdict: Verdict | None) -> dict[str, st
 def _judge(assignment: Assignment, conversation: Conversation) -> Verdict:
     """The one judge's verdict. A backend that made the reference itself is not checked by agreeing with itself."""
     case, artifact = assignment.case, assignment.artifact
-    verdict = judge(artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, case.precision)
+    verdict = judge(artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, case)
     if artifact.reference.startswith("onnxruntime") and case.backend == "onnxruntime" and verdict.passed:
         return verdict.model_copy(update={"checked": False, "reason": "it is the reference itself"})
     return verdict

@@ -12,6 +12,7 @@ DESCRIBE = {
     "platforms": {"noop": {"devices": ["cpu"]}},
     "packages": [],
     "install": "",
+    "options": ["duration_us", "fail", "wrong"],
     "for_tests": True,
 }
 

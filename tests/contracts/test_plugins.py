@@ -56,7 +56,7 @@ def assert_right(conversation: Conversation, assignment: Assignment) -> None:
         assignment.artifact_dir,
         conversation.outputs,
         assignment.outputs_dir,
-        assignment.case.precision,
+        assignment.case,
     )
     assert verdict.passed, verdict
 

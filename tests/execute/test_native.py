@@ -50,16 +50,25 @@ def test_a_round_of_known_duration_takes_that_long(tmp_path: Path) -> None:
     ]
     assert min(per_run) >= 2_000_000, "a busy wait is never shorter than asked"
     assert judge(
-        assignment.artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, "fp32"
+        assignment.artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, assignment.case
     ).passed
-    assert [e.phase for e in events if isinstance(e, Phase)] == ["runtime", "prepare", "load", "first", "warm", "sample"]
+    assert [e.phase for e in events if isinstance(e, Phase)] == [
+        "runtime",
+        "prepare",
+        "load",
+        "first",
+        "warm",
+        "sample",
+    ]
     assert not workers()
 
 
 def test_spoilt_outputs_do_not_pass_the_judge(tmp_path: Path) -> None:
     assignment = assign(tmp_path, wrong=True)
     _, conversation = asyncio.run(listen(assignment))
-    verdict = judge(assignment.artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, "fp32")
+    verdict = judge(
+        assignment.artifact, assignment.artifact_dir, conversation.outputs, assignment.outputs_dir, assignment.case
+    )
     assert not verdict.passed
 
 

@@ -106,7 +106,7 @@ def test_doubts(changes: dict[str, Any], doubt: str) -> None:
 
 def test_webnn_is_a_hint() -> None:
     webnn = case("webnn", device="gpu")
-    assert any("hint: gpu was asked for" in doubt for doubt in result(*three(), of=webnn).doubts)
+    assert any("gpu was asked for, a hint" in doubt for doubt in result(*three(), of=webnn).doubts)
 
 
 def test_clock_of_a_page() -> None:
@@ -118,6 +118,7 @@ def test_clock_of_a_page() -> None:
         "kind": "performance_now",
         "verdict": "await",
         "step_us": 5,
+        "runs_per_sample": 1,
         "isolated": True,
         "wait_floor_ms": 0.2,
         "all_ms": {"submit": None, "await": 9, "slope": None, "timestamp": None},

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from harness.measure.verify import TOLERANCE, compare, judge
-from tests.making import make_artifact, write_outputs
+from tests.making import make_artifact, make_case, write_outputs
 
 RNG = np.random.default_rng(7)
+CASE = make_case(task="text-generation")
 GOOD = RNG.normal(size=(4, 8)).astype(np.float32)
 
 
@@ -20,7 +21,7 @@ def verdict_of(folder: Path, first: Any, last: Any, expected: Any = GOOD) -> Any
         "first": write_outputs(folder / "out", "first", {"y": first}),
         "last": write_outputs(folder / "out", "last", {"y": last}),
     }
-    return judge(artifact, folder / "artifact", outputs, folder / "out", "fp32")
+    return judge(artifact, folder / "artifact", outputs, folder / "out", CASE)
 
 
 def test_the_same_bytes_are_correct(tmp_path: Path) -> None:
@@ -52,9 +53,25 @@ def test_nan_and_infinity_are_always_wrong(poison: float) -> None:
 
 
 def test_an_expected_infinity_must_be_answered_by_the_same_one() -> None:
-    expected = np.array([1.0, -np.inf, np.nan], np.float32)
+    expected = np.array([1.0, -np.inf], np.float32)
     assert compare(expected, expected.copy(), 1e-3).passed
-    assert not compare(expected, np.array([1.0, np.inf, np.nan], np.float32), 1e-3).passed
+    assert not compare(expected, np.array([1.0, np.inf], np.float32), 1e-3).passed
+
+
+def test_a_reference_with_nan_proves_nothing() -> None:
+    nothing = np.full(3, np.nan, np.float32)
+    verdict = compare(nothing, nothing.copy(), 1e-3)
+    assert not verdict.passed and not verdict.checked
+
+
+def test_the_worst_tensor_speaks_for_agreement_and_cosine(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    flat = np.array([[1.0, 1.0 + 1e-5]] * 4, np.float32)
+    artifact = make_artifact(tmp_path / "artifact", {"y": GOOD, "z": flat})
+    given = {"y": GOOD * np.float32(1 + 5e-4), "z": flat[:, ::-1].copy()}
+    outputs = {name: write_outputs(tmp_path / "out", name, given) for name in ("first", "last")}
+    verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", CASE)
+    assert verdict.passed and verdict.agreement == 0.0
 
 
 def test_whole_numbers_must_be_equal() -> None:
@@ -72,7 +89,7 @@ def test_too_few_bytes_are_wrong(tmp_path: Path) -> None:
     artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
     outputs = {name: write_outputs(tmp_path / "out", name, {"y": GOOD}) for name in ("first", "last")}
     (tmp_path / "out" / "last" / "0.bin").write_bytes(b"1234")
-    verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", "fp32")
+    verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", CASE)
     assert not verdict.passed and "bytes" in (verdict.reason or "")
 
 
@@ -80,4 +97,12 @@ def test_a_missing_output_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "artifact").mkdir()
     artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
     outputs = {name: write_outputs(tmp_path / "out", name, {"z": GOOD}) for name in ("first", "last")}
-    assert not judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", "fp32").passed
+    assert not judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", CASE).passed
+
+
+def test_an_argmax_is_reported_only_where_it_means_something(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
+    outputs = {name: write_outputs(tmp_path / "out", name, {"y": GOOD}) for name in ("first", "last")}
+    embedding = make_case(task="feature-extraction")
+    assert judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", embedding).agreement is None

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from harness import catalog
+from harness.core.events import Samples
 from harness.core.rounds import Round
 from harness.metrics import latency_estimate, timed_rounds, verdict_clock
 from tests.store.made_up import case, round_of, samples
@@ -92,3 +93,14 @@ def test_every_metric_answers_to_its_file_name() -> None:
     for name, metric in catalog.metrics().items():
         assert metric.compute.__module__ == f"harness.metrics.{name}"
         assert metric.better in ("lower", "higher")
+
+
+def test_the_tail_of_means_is_no_tail() -> None:
+    """Where several runs share a Sample, percentiles and spread of single runs are not known and not given."""
+    batch = Samples(phase="sample", clock="performance_now", runs_per_sample=40, durations_ns=(40_000_000,) * 500)
+    fields = {"round_id": "1", "run_id": "r", "case_id": "c", "number": 1, "started_at": "now", "outcome": "ok"}
+    rounds = [Round.model_validate({**fields, "samples": [batch]})]
+    known = {name: metric.compute(rounds, CASE) for name, metric in catalog.metrics().items()}
+    assert known["latency_median_ms"] == known["latency_mean_ms"] == 1.0
+    for name in ("latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "latency_mad_ms"):
+        assert known[name] is None

@@ -17,6 +17,8 @@ FOUND = {"architecture": "bert", "class": "BertModel", "revision": "abc123", "pa
 
 
 def lookup(name: str, revision: str | None) -> Mapping[str, Any]:
+    if name.endswith(".onnx"):
+        return {"files": [name, *map(str, Path(name).parent.glob("*.data"))]}
     return {**FOUND, "revision": revision or FOUND["revision"]}
 
 
@@ -54,6 +56,8 @@ def test_an_onnx_file_is_named_by_its_bytes(tmp_path: Path) -> None:
     models = [plan(model=str(tmp_path / name)).cases[0].case.model for name in ("a.onnx", "b.onnx")]
     assert models[0].identity == models[1].identity
     assert models[0].kind == "onnx"
+    (tmp_path / "a.onnx.data").write_bytes(b"weights")
+    assert plan(model=str(tmp_path / "a.onnx")).cases[0].case.model.identity != models[0].identity
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_fast_but_wrong_is_wrong_and_not_ranked() -> None:
     results = [wrong, point("cpu", 7.4)]
     assert "wrong" in shown(results)
     assert reading(results).startswith("bert tiny, 8 tokens: cpu answers fastest, in 7.40 ms")
-    assert "Not ranked, because not verified: 1 of 2." in reading(results)
+    assert "Not ranked: 1 wrong." in reading(results)
 
 
 def test_the_sentence_puts_native_and_browser_side_by_side() -> None:
@@ -89,7 +89,7 @@ def test_overlapping_intervals_are_not_decided() -> None:
 
 def test_nothing_verified_means_no_winner() -> None:
     unverified = point("cpu", 4.0, correct=Verdict(checked=False, passed=True))
-    assert reading([unverified]) == "Not ranked, because not verified: 1 of 1."
+    assert reading([unverified]) == "Not ranked: 1 not verified."
     assert "not checked" in shown([unverified])
 
 

@@ -80,7 +80,8 @@ class OrtWebSession {
     const unknown = Object.keys(this.feeds).filter((name) => !this.session?.inputNames.includes(name));
     for (const name of unknown) delete this.feeds[name];
     return {
-      threads: this.ort.env.wasm.numThreads,
+      // Only wasm computes with these; a GPU's and WebNN's own threads are nobody's to know.
+      threads: this.message.case.platform === 'wasm' ? this.ort.env.wasm.numThreads : null,
       threads_asked: this.message.case.threads,
       ...(unknown.length > 0 ? { inputs_not_in_graph: unknown } : {}),
       ...(this.platform === 'webgpu' ? { webgpu_device: await this.watchDevice() } : {}),
