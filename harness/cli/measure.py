@@ -16,6 +16,7 @@ from harness.cli.options import absolute, db_option, given, json_option, selecti
 
 if TYPE_CHECKING:
     from harness.core.nouns import Plan
+    from harness.plan.selection import Selection
     from harness.show.progress import Progressing
 
 # What the demo measures: real sentences, short enough for a software GPU to answer in about a second.
@@ -34,12 +35,13 @@ DEMO = {
 @json_option
 def plan(spec: Path | None, out: Path | None, as_json: bool, **options: Any) -> int:
     """What would run and what can't, and why; runs nothing."""
-    from harness.plan.selection import as_toml, make_selection
+    from harness.plan.selection import as_toml
     from harness.show.as_json import plan_point_as_json
 
-    planned = _plan(spec, options)
+    selection = _select(spec, options)
+    planned = _plan(selection)
     if out is not None:
-        out.write_text(as_toml(make_selection(spec, given(options))), encoding="utf-8")
+        out.write_text(as_toml(selection), encoding="utf-8")
     if as_json:
         points = [plan_point_as_json(point.case, point.outcome, point.reason) for point in planned.cases]
         click.echo(json.dumps({"policy": planned.policy.model_dump(mode="json"), "cases": points}))
@@ -62,7 +64,7 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.steps.exporting import export_all
     from harness.steps.workplace import Workplace
 
-    planned = _plan(spec, options)
+    planned = _plan(_select(spec, options))
     with closing(_progress()) as watcher:
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
         exported = asyncio.run(export_all(planned, place))
@@ -88,23 +90,32 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
 @json_option
 def run(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     """Measure: every case in fresh processes and tabs, interleaved, judged, stored."""
-    return _measure(_plan(spec, options), db, as_json)
+    return _measure(_plan(_select(spec, options)), db, as_json)
 
 
 @click.command()
+@click.option("--rounds", type=int, help="Fresh processes or tabs per platform; default: 3.")
+@click.option("--budget", help="Warm-up and sampling of all rounds of one platform; default: 36s.")
 @db_option
 @json_option
-def demo(db: Path, as_json: bool) -> int:
+def demo(db: Path, as_json: bool, **options: Any) -> int:
     """The main job on a small real model: all-MiniLM-L6-v2 on two sentences, five platforms."""
-    return _measure(_plan(None, dict(DEMO)), db, as_json)
-
-
-def _plan(spec: Path | None, options: dict[str, Any]) -> Plan:
-    from harness.export.process import inspect_model
-    from harness.plan.cases import make_plan
     from harness.plan.selection import make_selection
 
-    return make_plan(make_selection(spec, given(options)), inspect_model)
+    return _measure(_plan(make_selection(None, {**DEMO, **given(options)})), db, as_json)
+
+
+def _select(spec: Path | None, options: dict[str, Any]) -> Selection:
+    from harness.plan.selection import make_selection
+
+    return make_selection(spec, given(options))
+
+
+def _plan(selection: Selection) -> Plan:
+    from harness.export.process import inspect_model
+    from harness.plan.cases import make_plan
+
+    return make_plan(selection, inspect_model)
 
 
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:

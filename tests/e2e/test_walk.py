@@ -13,18 +13,10 @@ PLATFORMS = ("cpu", "onnxruntime", "wasm", "webgpu", "webnn")
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """The pretrained model on real sentences, on every platform; two rounds, for interleaving."""
+    """The demo: the pretrained model on real sentences, on every platform; two rounds, for interleaving."""
     folder = tmp_path_factory.mktemp("walk")
-    arguments = [
-        "--model",
-        "sentence-transformers/all-MiniLM-L6-v2",
-        "--length",
-        "8",
-        "--hardware",
-        ",".join(PLATFORMS),
-    ]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", *arguments, "--rounds", "2", "--budget", "6s", "--json"],
+        [sys.executable, "-m", "harness", "demo", "--rounds", "2", "--budget", "8s", "--json"],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
