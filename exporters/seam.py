@@ -67,7 +67,7 @@ def exporters(folder: Path = FOLDER) -> dict[str, tuple[str, dict[str, Any]]]:
     """Every exporter: name → (module, its DESCRIBE)."""
     found = {}
     for path in sorted(folder.glob("*.py")):
-        describe = _describe(path)
+        describe = read_describe(path)
         if describe is not None:
             found[str(describe["name"])] = (f"exporters.{path.stem}", describe)
     return found
@@ -98,7 +98,8 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _describe(path: Path) -> dict[str, Any] | None:
+def read_describe(path: Path) -> dict[str, Any] | None:
+    """The literal DESCRIBE of a Python file, without running it; None where the file has none."""
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["DESCRIBE"]:
             value: dict[str, Any] = ast.literal_eval(node.value)

@@ -14,7 +14,6 @@ and once it is said the exit code is 0. A traceback of an unknown error goes to 
 `python -m exporters.worker describe --write` remakes `exporters/catalogue.json` from the tasks in `harness/tasks`.
 """
 
-import ast
 import json
 import os
 import sys
@@ -25,7 +24,7 @@ from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from exporters.seam import ExportCall, ExportFailed, ExportUnsupported, Job, load, versions
+from exporters.seam import ExportCall, ExportFailed, ExportUnsupported, Job, load, read_describe, versions
 from harness.core.events import Note
 from harness.core.nouns import Task
 
@@ -75,12 +74,8 @@ VERBS = {"describe": describe, "inspect": inspect, "export": export}
 
 def tasks_on_disk() -> list[dict[str, Any]]:
     """The tasks' DESCRIBE literals, read as data, in the order of their files."""
-    found = []
-    for path in sorted(TASKS.glob("*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DESCRIBE":
-                found.append(ast.literal_eval(node.value))
-    return found
+    described = (read_describe(path) for path in sorted(TASKS.glob("*.py")))
+    return [task for task in described if task is not None]
 
 
 def answer(verb: str, text: str, say: Say) -> dict[str, Any]:

@@ -26,4 +26,4 @@ def tiny_bert(artifacts: Path) -> tuple[Artifact, Path]:
     case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
     cache = ArtifactCache(artifacts)
     artifact = asyncio.run(cache.make(request_for(case), lambda text: None))
-    return artifact, cache.path_of(artifact)
+    return artifact, artifacts / artifact.digest

@@ -25,9 +25,6 @@ class ArtifactCache:
         self.folder = folder
         self._sound: dict[str, Artifact] = {}
 
-    def path_of(self, artifact: Artifact) -> Path:
-        return self.folder / artifact.digest
-
     def find(self, request: ArtifactRequest) -> Artifact | None:
         """The Artifact if it is here and whole; a broken one is removed, so that it is made again."""
         digest = digest_of_request(request)

