@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper
 
@@ -177,16 +178,21 @@ def test_a_broken_graph_and_an_unknown_dimension_fail_with_one_sentence(tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to groups otherwise on Windows")
-def test_ctrl_c_keeps_what_was_measured_and_exits_130(place: Path) -> None:
-    arguments = ["run", "--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "noop,onnxruntime"]
+@pytest.mark.parametrize("hardware", ["noop,onnxruntime", "noop_web,wasm"])
+def test_ctrl_c_keeps_what_was_measured_and_exits_130(place: Path, hardware: str) -> None:
+    """As a terminal sends it: to every process of the foreground group, the browser's driver too."""
+    arguments = ["run", "--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", hardware]
     with subprocess.Popen(
         [sys.executable, "-m", "harness", *arguments, "--rounds", "50", "--budget", "60s"],
         cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as run:  # fmt: skip
         assert run.stderr is not None
         assert any("#2: ok" in line for line in run.stderr)
-        run.send_signal(signal.SIGINT)
+        os.killpg(run.pid, signal.SIGINT)
+        said = run.stderr.read()
         assert run.wait(60) == 130
+    assert "Traceback" not in said
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "--harness-round" in " ".join(p.info["cmdline"] or [])]
     shown = told(harness("show", "--json", cwd=place))
     assert shown["interrupted"] is True
     assert sum(case["rounds"] for case in shown["cases"]) >= 3

@@ -19,6 +19,7 @@ from harness.core.nouns import Browser
 from harness.execute.embedded import find_embedded
 
 _OPEN_TIMEOUT_MS = 60_000
+_CLOSE_TIMEOUT_S = 10
 _NO_PLAYWRIGHT = "playwright is not installed: pip install 'model-benchmark-harness[browser]'"
 
 
@@ -99,20 +100,20 @@ class PlaywrightDriver:
         return tab
 
     async def end(self, tab: Tab) -> None:
-        from playwright.async_api import Error
-
         processes = _tree(tab.pid)
         started = self._open.pop(id(tab), None)
         if started is not None:
-            with contextlib.suppress(Error, TimeoutError):
-                await asyncio.wait_for(started.close(), 10)
+            # Ctrl-C reaches Playwright's own process as well; with that gone it raises a bare Exception.
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(started.close(), _CLOSE_TIMEOUT_S)
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
     async def close(self) -> None:
         if self._playwright is not None:
-            await self._playwright.stop()
+            with contextlib.suppress(Exception):  # for the same reason
+                await asyncio.wait_for(self._playwright.stop(), _CLOSE_TIMEOUT_S)
             self._playwright = None
 
     async def _start(self) -> Any:
@@ -120,9 +121,7 @@ class PlaywrightDriver:
             try:
                 from playwright.async_api import async_playwright
             except ImportError as error:
-                raise Unsupported(
-                    "playwright is not installed: pip install 'model-benchmark-harness[browser]'"
-                ) from error
+                raise Unsupported(_NO_PLAYWRIGHT) from error
             self._playwright = await async_playwright().start()
         return self._playwright
 
