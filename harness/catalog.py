@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,14 @@ def platforms() -> dict[str, list[Backend]]:
         for platform in backend.platforms:
             table.setdefault(platform, []).append(backend)
     return table
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed Python package, without importing it; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserMistake:

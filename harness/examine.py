@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness import catalog
 from harness.core.events import Hello, Refused
-from harness.core.nouns import Backend, Browser
+from harness.core.nouns import Browser
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
-from harness.plan.cases import missing_packages
+from harness.plan.cases import not_installed
 
 if TYPE_CHECKING:
     from harness.execute.page import PageExecutor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def examine() -> dict[str, Any]:
     """The machine, each platform with what stands in its way, each browser with what it says of itself."""
     browsers = [_unreachable(browser) for browser in catalog.browsers().values()]
-    if not any(_stands_in_the_way(backend) for backend in catalog.backends().values() if backend.side == "page"):
+    if not any(not_installed(backend) for backend in catalog.backends().values() if backend.side == "page"):
         from harness.execute.page import PageExecutor
 
         executor = PageExecutor(memory_of_tree)
@@ -27,11 +27,6 @@ async def examine() -> dict[str, Any]:
         finally:
             await executor.close()
     return {"machine": fingerprint(), "platforms": _platforms(browsers), "browsers": browsers}
-
-
-def _stands_in_the_way(backend: Backend) -> str | None:
-    missing = missing_packages(backend)
-    return f"{', '.join(missing)} is not installed: {backend.install}" if missing else None
 
 
 def _unreachable(browser: Browser) -> dict[str, Any]:
@@ -61,7 +56,7 @@ def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for backend in offers:
             if backend.for_tests:
                 continue
-            reason = _stands_in_the_way(backend)
+            reason = not_installed(backend)
             row = {"platform": platform, "backend": backend.name, "browser": None, "available": reason is None}
             if backend.side == "native" or reason:
                 rows.append({**row, "reason": reason, "software": None})

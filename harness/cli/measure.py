@@ -125,10 +125,10 @@ def _measure(planned: Plan, db: Path, as_json: bool) -> int:
     from harness.show.table import reading, results_table
     from harness.steps.workplace import Workplace, real_executors
 
-    sides = {catalog.backends()[p.case.backend].side for p in planned.cases if p.outcome is None}
+    sides: set[str] = {catalog.backends()[p.case.backend].side for p in planned.cases if p.outcome is None}
     command = shlex.join(["harness", *sys.argv[1:]])
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=real_executors(set(sides)), watcher=watcher)
+        place = Workplace(database=absolute(db), executors=real_executors(sides), watcher=watcher)
         outcome = asyncio.run(run_plan(planned, place, command))
     if as_json:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))

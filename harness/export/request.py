@@ -1,7 +1,6 @@
 """Case → ArtifactRequest: which Cases share an Artifact, and what its digest is."""
 
 from functools import cache
-from importlib import metadata
 
 from harness import catalog
 from harness.core.digest import digest_of
@@ -36,7 +35,9 @@ def digest_of_request(request: ArtifactRequest) -> str:
     """Name of the Artifact: the request, and the versions of what will carry it out."""
     form = request.model_dump(mode="json", exclude={"inputs_path"})
     form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
-    form["versions"] = {name: _version(name) for name in catalog.exporters()[request.exporter].packages}
+    form["versions"] = {
+        name: catalog.installed_version(name) for name in catalog.exporters()[request.exporter].packages
+    }
     form["exporters"] = _exporters_digest()
     return digest_of(form, length=24)
 
@@ -50,10 +51,3 @@ def _exporters_digest() -> str:
         if path.suffix in (".py", ".json", ".txt") and path.name != "catalogue.json"
     )
     return digest_of([[path.name, path.read_text(encoding="utf-8")] for path in files])
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

@@ -3,12 +3,12 @@
 import os
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from harness import catalog
 from harness.core.digest import digest_of
 
 _MEASURED = (
@@ -34,7 +34,7 @@ def fingerprint() -> dict[str, Any]:
         "machine_id": digest_of(stable),
         **stable,
         "python": platform.python_version(),
-        "packages": {name: version for name in _MEASURED if (version := _version(name))},
+        "packages": {name: version for name in _MEASURED if (version := catalog.installed_version(name))},
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "memory_available_bytes": memory.available,
         "swap_used_bytes": psutil.swap_memory().used,
@@ -49,13 +49,6 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _first_line(path: str) -> str | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.core.nouns import Case, Outcome
+from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
 from harness.core.units import NS_PER_MS, ms
@@ -17,8 +17,9 @@ from harness.metrics import (
     verdict_clock,
 )
 
-LEAST_SAMPLES = 10
-STEPS_PER_SAMPLE = 100
+# What the twin loops aim for, so that a doubt and the rule it doubts cannot drift apart.
+LEAST_SAMPLES: int = LoopPolicy.model_fields["least_samples"].default
+STEPS_PER_SAMPLE: int = LoopPolicy.model_fields["steps_per_sample"].default
 NEEDED_EFFECTIVE = 6
 CLOCKS = ("submit", "await", "slope", "timestamp")
 

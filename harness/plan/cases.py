@@ -81,13 +81,16 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
-    if missing := missing_packages(backend):
-        return f"{', '.join(missing)} is not installed: {backend.install}"
-    return None
+    return not_installed(backend)
 
 
-def missing_packages(backend: Backend) -> list[str]:
-    """Packages that the backend needs and that are not here; nothing is imported to find out."""
+def not_installed(backend: Backend) -> str | None:
+    """What the backend needs and is not here, and how to mend it; None when all is here. Nothing is imported."""
+    missing = _missing_packages(backend)
+    return f"{', '.join(missing)} is not installed: {backend.install}" if missing else None
+
+
+def _missing_packages(backend: Backend) -> list[str]:
     if backend.side == "native":
         return [name for name in backend.packages if not _importable(name)]
     missing = [name for name in backend.packages if not (catalog.PAGE_ROOT / "node_modules" / name).is_dir()]
