@@ -5,11 +5,15 @@ BIN := .venv/bin
 # (PIP_FIND_LINKS), or from PyTorch's CPU index given here as TORCH_INDEX=<url>.
 PIP_EXTRA := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PACKAGES := .venv/.packages
+BENCH := .venv/.bench
 PAGE := browser_assets/node_modules/.package-lock.json
+ENGINES := .venv/.engines
+# The browsers that the tests drive besides the embedded one, a screen for the one that needs it, Vulkan without a GPU.
+DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test check bench clean
 
-setup: $(PACKAGES) $(PAGE)
+setup: $(PACKAGES) $(PAGE) $(ENGINES)
 
 $(PACKAGES): pyproject.toml constraints.txt
 	@echo "setting up .venv (PyTorch and friends: 1.6 GB, some minutes the first time)"
@@ -22,6 +26,21 @@ $(PAGE): browser_assets/package.json browser_assets/package-lock.json
 	@cd browser_assets && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Only root may install a distribution's packages. Without them their browsers are `unsupported`, and the tests fail.
+$(ENGINES): $(PACKAGES)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "installing browsers (apt-get: $(DEBIAN))"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@ \
+	  || echo "could not install them: Chromium (embedded) works all the same, the others will be unsupported"; \
+	else echo "not installed, for want of root and apt-get: $(DEBIAN)"; touch $@; fi
+
+# A picture and a peer: what the bench needs and no user does.
+$(BENCH): $(PACKAGES)
+	@echo "setting up what the bench needs (matplotlib, MLCommons' loadgen)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e '.[bench]'
+	@touch $@
+
 demo: setup
 	@$(BIN)/harness demo
 
@@ -32,8 +51,11 @@ check: setup
 	$(BIN)/lint-imports --no-cache
 	cd browser_assets && node_modules/.bin/tsc -p .
 
-test: check
+test: check $(BENCH)
 	$(BIN)/pytest
+
+bench: setup $(BENCH)
+	@$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf .venv browser_assets/node_modules

@@ -1,8 +1,9 @@
 /**
  * The page's line to the conductor: one websocket, named by the token in the URL's fragment.
  *
- * When the line breaks it is opened again, and what was not yet said is said then; a last word is repeated until it is
- * acknowledged. The conductor sends its first message on every connection; only the first one counts.
+ * When the line breaks it is opened again. The conductor sends its first message on every connection, with the number of
+ * frames that it has heard; the page goes on behind those, so nothing is lost and nothing is said twice. Only the first
+ * such message is an order. A last word is repeated until it is acknowledged.
  *
  * @typedef {import('./protocol').Up} Up
  * @typedef {import('./protocol').CaseMessage | import('./protocol').Probe} Order
@@ -27,9 +28,11 @@ export class Link {
   /** @param {Location} place */
   constructor(place) {
     const scheme = place.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.url = `${scheme}//${place.host}/link/${place.hash.slice(1)}`;
-    /** @type {string[]} */
-    this.unsaid = [];
+    // A reload is another page with the same address; it must not take the place of the one that began the Round.
+    this.url = `${scheme}//${place.host}/link/${place.hash.slice(1)}?page=${String(Math.random()).slice(2)}`;
+    /** @type {string[]} everything, since a frame that was sent may be lost with the connection */
+    this.said = [];
+    this.linked = false;
     /** @type {string | undefined} */
     this.last = undefined;
     this.stopped = false;
@@ -92,19 +95,22 @@ export class Link {
 
   /** @param {string} text */
   say(text) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
-    else this.unsaid.push(text);
+    this.said.push(text);
+    if (this.linked && this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
+  }
+
+  /** The conductor is there and has heard so many frames. @param {number} heard */
+  goOn(heard) {
+    this.attempts = 0;
+    this.linked = true;
+    const unheard = this.said.slice(heard);
+    if (this.last !== undefined && unheard.length === 0) unheard.push(this.last);
+    for (const text of unheard) this.socket.send(text);
   }
 
   /** @returns {WebSocket} */
   connect() {
     const socket = new WebSocket(this.url);
-    socket.onopen = () => {
-      this.attempts = 0;
-      const unsaid = this.unsaid.splice(0);
-      if (this.last !== undefined && !unsaid.includes(this.last)) unsaid.push(this.last);
-      for (const text of unsaid) socket.send(text);
-    };
     socket.onmessage = ({ data }) => this.hear(JSON.parse(data));
     socket.onclose = () => this.reconnect();
     return socket;
@@ -114,12 +120,14 @@ export class Link {
   hear(message) {
     if (message.event === 'case' || message.event === 'probe') {
       this.order.resolve(message);
+      this.goOn(message.heard ?? 0);
     } else if (message.event === 'stop' || this.last !== undefined) {
       this.finish();
     }
   }
 
   reconnect() {
+    this.linked = false;
     if (this.stopped) return;
     this.attempts += 1;
     if (this.attempts > ATTEMPTS) this.finish();

@@ -212,6 +212,10 @@ async function sample(clock, work, policy, emit, batched) {
   const began_ns = clock.now();
   const { runs } = batched;
   const record = new Record({ phase: 'sample', clock: clock.name, runs, at_ns: began_ns }, policy, emit);
+  // Looked up once: what lies between two samples is time that a quick model does not get.
+  const { most_samples } = policy;
+  const ends_at_ns = batched.began_ns + policy.slice_ns;
+  const ripe_at_ns = began_ns + policy.least_time_ns;
   let check_at = policy.least_samples;
   let stopped_by = '';
   let ended_ns = began_ns;
@@ -219,11 +223,11 @@ async function sample(clock, work, policy, emit, batched) {
     const taken = await timed(clock, work, runs);
     ended_ns = taken.ended_ns;
     await record.add(taken.duration_ns, ended_ns);
-    if (ended_ns - batched.began_ns >= policy.slice_ns) {
+    if (ended_ns >= ends_at_ns) {
       stopped_by = 'budget';
-    } else if (record.n >= policy.most_samples) {
+    } else if (record.n >= most_samples) {
       stopped_by = 'most_samples';
-    } else if (record.n >= check_at && ended_ns - began_ns >= policy.least_time_ns) {
+    } else if (record.n >= check_at && ended_ns >= ripe_at_ns) {
       check_at = record.n + Math.max(1, Math.floor(record.n / 4));
       if (isNarrow(record.latest(record.n), clock.step_ns, policy.narrow_within)) stopped_by = 'narrow';
     }

@@ -78,6 +78,7 @@ export interface Case {
   threads: number;
   outputs: 'host' | 'device';
   cache: 'cold' | 'warm';
+  /** a fresh process, or the fork of one with the imports */
   isolation: 'process' | 'zygote';
   exporter: string | null;
   /** sizes of a bare .onnx's symbolic dimensions */
@@ -101,6 +102,8 @@ export interface CaseMessage {
   policy: LoopPolicy;
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
+  /** how many of the page's frames came over earlier connections: it goes on behind them */
+  heard: number;
 }
 
 export interface Done {
@@ -166,6 +169,8 @@ export interface Model {
   weights: 'pretrained' | 'random';
   scale: 'full' | 'tiny';
   family: string;
+  /** the user allowed the model's own Python code to run */
+  trust_remote_code: boolean;
 }
 
 export interface Note {
@@ -203,6 +208,8 @@ export interface PlatformOffer {
 export interface Probe {
   event: 'probe';
   protocol: number;
+  /** how many of the page's frames came over earlier connections: it goes on behind them */
+  heard: number;
 }
 
 export interface Refused {

@@ -15,6 +15,7 @@ import { Panel } from './panel.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 
 const MEMORY_IS_READ_MS = 250;
+const LOSS_IS_TOLD_MS = 200;
 const PROTOCOL = 1;
 const WEBNN_DEVICES = ['cpu', 'gpu', 'npu'];
 
@@ -24,6 +25,11 @@ class Stopped extends Error {}
 const link = new Link(location);
 const panel = new Panel(document);
 
+/** @param {string} kind @param {unknown} text */
+function noteUnasked(kind, text) {
+  console.warn(`the page asked a person, and was answered no: ${kind}(${String(text).slice(0, 200)})`);
+}
+
 /** @param {string} code @param {string} reason */
 function fail(code, reason) {
   panel.set('phase', `failed: ${reason}`);
@@ -32,6 +38,11 @@ function fail(code, reason) {
 
 window.addEventListener('error', (event) => fail('page_error', event.message || 'a script did not load'));
 window.addEventListener('unhandledrejection', (event) => fail('page_error', wordsOf(event.reason)));
+
+// Nobody is there to answer, and not every driver does it for us: what waits for a person would wait for ever.
+window.alert = (text) => { noteUnasked('alert', text); };
+window.confirm = (text) => { noteUnasked('confirm', text); return false; };
+window.prompt = (text) => { noteUnasked('prompt', text); return null; };
 
 const order = await link.firstMessage;
 if (order.event === 'probe') await answerProbe();
@@ -59,7 +70,9 @@ async function doRound(message) {
     await measure(message, session, Number(provenance.clock_step_ns));
   } catch (error) {
     if (error instanceof Stopped) return;
-    const outcome = asOutcome('inference_failed', error);
+    // A lost device says so itself, perhaps a moment after the call that it broke has failed: its word is to be first.
+    await new Promise((resolve) => { setTimeout(resolve, LOSS_IS_TOLD_MS); });
+    const outcome = asOutcome('inference_failed', error, platform);
     if (outcome instanceof Unsupported) await link.sendLast({ event: 'unsupported', reason: outcome.message });
     else await fail(outcome.code, outcome.message);
   } finally {
@@ -126,11 +139,11 @@ async function openSession(message, provenance) {
 
 /** @param {CaseMessage} message @param {Session} session @param {number} step_ns */
 async function measure(message, session, step_ns) {
-  const detail = await timedPhase('prepare', () => session.prepare());
+  const detail = await timedPhase(message, 'prepare', () => session.prepare());
   sayPhase('prepare', detail.duration_ms, detail.result);
-  const loaded = await timedPhase('load', () => session.load());
+  const loaded = await timedPhase(message, 'load', () => session.load());
   sayPhase('load', loaded.duration_ms, {});
-  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: loaded.result });
+  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: await session.known() });
   /** @type {Outputs[]} */
   const delivered = [];
   const work = {
@@ -167,10 +180,12 @@ function sayInLoop() {
 
 /**
  * One phase before the loop. Throws RoundFailed `load_failed`, or what the words say it was, or Unsupported.
+ * @param {CaseMessage} message
  * @param {string} phase
- * @param {() => Promise<Record<string, unknown>>} action
+ * @template T
+ * @param {() => Promise<T>} action
  */
-async function timedPhase(phase, action) {
+async function timedPhase(message, phase, action) {
   await panel.show(phase, 0);
   if (link.stopped) throw new Stopped();
   const began = performance.now();
@@ -178,7 +193,7 @@ async function timedPhase(phase, action) {
     const result = await action();
     return { result, duration_ms: performance.now() - began };
   } catch (error) {
-    throw asOutcome('load_failed', error);
+    throw asOutcome('load_failed', error, message.case.platform);
   }
 }
 

@@ -28,13 +28,14 @@ GRAPH = f"{FOLDER}/model.onnx"
 
 def export(job: Job) -> Product:
     """The graph with its data, its inputs and what it must give; raises ExportFailed or ExportUnsupported."""
-    path = Path(job.request.model.path or job.request.model.name).expanduser()
+    path = Path(job.request.model.path or job.request.model.name)
     job.say(f"checking {path.name}")
     model, external = read_graph(path)
     if Path(GRAPH).name in external:
         raise ExportFailed("broken_onnx", f"{path.name} keeps its data in a file named {Path(GRAPH).name}; rename it")
     signature = Signature(model)
     given, sizes, notes = _inputs(job, path, signature, [value.name for value in model.graph.output])
+    signature.refuse_large(sizes)
     make_static(model, signature, sizes)
     folder = job.out / FOLDER
     folder.mkdir(parents=True)
@@ -100,6 +101,7 @@ def _expected(job: Job, given: Given | None, inputs: dict[str, Any]) -> tuple[di
         said = f"ONNX Runtime disagrees with the test data: {sentence}"
         return given.outputs, "test_data", (said,) if sentence else ()
     if sentence := broken_numbers(got):
-        raise ExportFailed("degenerate_output", f"{sentence} on made inputs; give real ones with --inputs")
+        said = "on the inputs that were given" if given else "on made inputs; give real ones with --inputs"
+        raise ExportFailed("degenerate_output", f"{sentence} {said}")
     flat = flat_numbers(got)
     return got, "onnxruntime-cpu-fp32", (f"{flat}: a weak check",) if flat else ()

@@ -16,6 +16,7 @@ from typing import Any
 from exporters.seam import ExportFailed
 
 HUB_TIMEOUT_S = 4.0
+LARGEST_CONFIG_BYTES = 50_000_000
 PACKAGED = Path(__file__).parent / "zoo" / "packaged.json"
 # Nothing that could run code when it is read: weights are safetensors, the rest is text or a tokenizer's table.
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -33,12 +34,17 @@ class Found:
 
     def config(self) -> dict[str, Any]:
         """`config.json`; raises ExportFailed when it is not readable JSON."""
+        path = self.path / "config.json"
+        if not path.is_file() or path.stat().st_size > LARGEST_CONFIG_BYTES:
+            raise ExportFailed("broken_config", f"{path} is no regular file of at most {LARGEST_CONFIG_BYTES:,} bytes")
         try:
-            value = json.loads((self.path / "config.json").read_text("utf-8"))
+            value = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise ExportFailed("broken_config", f"{self.path / 'config.json'} is not readable JSON: {error}") from error
+            raise ExportFailed("broken_config", f"{path} is not readable JSON: {error}") from error
+        except RecursionError as error:
+            raise ExportFailed("broken_config", f"{path} is nested too deep") from error
         if not isinstance(value, dict):
-            raise ExportFailed("broken_config", f"{self.path / 'config.json'} holds no JSON object")
+            raise ExportFailed("broken_config", f"{path} holds no JSON object")
         return value
 
 
@@ -49,9 +55,11 @@ def inspect(name: str, revision: str | None = None) -> dict[str, Any]:
     architecture = config.get("model_type")
     if not isinstance(architecture, str):
         raise ExportFailed("model_not_found", f"{name}: its config.json names no model_type")
+    classes = config.get("architectures")
     return {
         "architecture": architecture,
-        "class": next(iter(config.get("architectures") or []), None),
+        "class": str(classes[0]) if isinstance(classes, list) and classes else None,
+        "remote_code": "auto_map" in config,
         "revision": found.revision,
         "path": str(found.path),
         "weights_from": found.weights_from,
@@ -60,13 +68,18 @@ def inspect(name: str, revision: str | None = None) -> dict[str, Any]:
 
 def locate(name: str, revision: str | None = None) -> Found:
     """The folder with the model's config, by one rule: what exists as a folder is a folder, the rest is a hub id."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(name).expanduser()
+        is_folder = folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        said = getattr(error, "strerror", None) or str(error)[:100]
+        raise ExportFailed("model_not_found", f"{name[:80]!r} is no path: {said}") from error
+    if is_folder:
         if not (folder / "config.json").is_file():
             raise ExportFailed("model_not_found", f"the folder {name} has no config.json")
         return Found(folder.resolve(), "local folder")
     if not _HUB_ID.fullmatch(name):
-        raise ExportFailed("model_not_found", f"{name!r} is neither a folder here nor a hub id such as owner/name")
+        raise ExportFailed("model_not_found", f"{name[:80]!r} is neither a folder here nor a hub id such as owner/name")
     try:
         return _from_hub(name, revision)
     except ExportFailed as failure:
@@ -77,18 +90,21 @@ def locate(name: str, revision: str | None = None) -> Found:
         return packaged
 
 
-def fetch_weights(found: Found) -> Path:
-    """The folder with config, safetensors and tokenizer; downloads what is missing of a hub model, never pickles."""
+def fetch_weights(found: Found, with_code: bool = False) -> Path:
+    """The folder with config, safetensors and tokenizer; downloads what is missing of a hub model, never pickles, and
+    its Python files only when they may run."""
     if found.hub_id is not None:
         from huggingface_hub import snapshot_download
 
-        wanted, local = list(WANTED), not hub_reachable()
+        wanted, local = [*WANTED, *(("*.py",) if with_code else ())], not hub_reachable()
         try:
             snapshot_download(found.hub_id, revision=found.revision, allow_patterns=wanted, local_files_only=local)
         except (OSError, ValueError) as error:
             raise ExportFailed("hub_unreachable", f"{found.hub_id}: download broke off: {error}") from error
     if not any(found.path.glob("*.safetensors")):
-        raise ExportFailed("weights_not_found", f"{found.weights_from} ({found.path}) has no safetensors weights")
+        pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in found.path.glob(pattern)]
+        why = f"; {pickles[0]} is a pickle, which can run code when it is read: never loaded" if pickles else ""
+        raise ExportFailed("weights_not_found", f"{found.weights_from} ({found.path}) has no safetensors weights{why}")
     return found.path
 
 

@@ -86,9 +86,10 @@ def _build(job: Job) -> Built:
                 "no_pretrained_weights", f"there are no {model.scale} pretrained weights of {model.name}"
             )
         job.say(f"loading {model.name} from {found.weights_from}")
-        folder = fetch_weights(found)
-        config = settled(_config_in(folder))
-        module = _translated("load_failed", load_model, auto_class(job.request.task, config.model_type), folder, config)
+        folder = fetch_weights(found, model.trust_remote_code)
+        config = settled(_config_in(folder, model.trust_remote_code))
+        auto = _auto_class(job, config)
+        module = _translated("load_failed", load_model, auto, folder, config, "eager", model.trust_remote_code)
         weights_from = found.weights_from
     else:
         config = sized_config(_config_in(found.path) if found else default_config(model.identity), model.scale)
@@ -96,6 +97,7 @@ def _build(job: Job) -> Built:
         auto = auto_class(job.request.task, config.model_type)
         module = _translated("build_failed", random_model, auto, config, job.request.seed)
         weights_from = f"random, seed {job.request.seed}" + (f", config of {found.weights_from}" if found else "")
+    # With the model's own code, where it was allowed: what runs later is what is kept here.
     module.save_pretrained(str(hf))
     tokenizer: Any = None
     notes: tuple[str, ...] = ()
@@ -118,12 +120,26 @@ def _found(job: Job) -> Found:
     return locate(hub_id, model.revision)
 
 
-def _config_in(folder: Path) -> Any:
+def _auto_class(job: Job, config: Any) -> Any:
+    """The Auto class of the task; where the model brings its own code, one that this code offers."""
+    offered = getattr(config, "auto_map", None) or {}
+    if job.request.model.trust_remote_code and offered:
+        for name in job.request.task.auto_classes:
+            if name in offered:
+                return getattr(transformers, name)
+        said = f"its code offers {', '.join(sorted(offered))}; {job.request.task.name} needs"
+        raise ExportUnsupported(f"{said} {' or '.join(job.request.task.auto_classes)}; see --task")
+    return auto_class(job.request.task, config.model_type)
+
+
+def _config_in(folder: Path, trusted: bool = False) -> Any:
     """transformers' config of a folder; raises ExportFailed when it does not know the architecture."""
     try:
-        return transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        return transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=trusted, local_files_only=True)
     except (ValueError, OSError, KeyError) as error:
         raise ExportFailed("unknown_architecture", first_line(error)) from error
+    except Exception as error:  # values of wrong types end in whatever first meets them
+        raise ExportFailed("broken_config", f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _translated(code: str, function: Any, *arguments: Any) -> Any:

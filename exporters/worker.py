@@ -45,14 +45,17 @@ def describe(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 def inspect(request: dict[str, Any], say: Say) -> dict[str, Any]:
     """What a model is, without loading it or importing torch; of a bare graph, the files that its numbers depend on."""
-    path = Path(request["name"])
-    if path.suffix == ".onnx":
+    name = request.get("name") if isinstance(request, dict) else None
+    if not isinstance(name, str):
+        raise ExportFailed("bad_request", "inspect needs a name")
+    path = Path(name)
+    if path.suffix == ".onnx" and not path.is_dir():
         from exporters.graphs.files import files_of
 
         return {"files": [str(file) for file in files_of(path)]}
     from exporters.source import inspect as look
 
-    return look(request["name"], request.get("revision"))
+    return look(name, request.get("revision"))
 
 
 def export(request: dict[str, Any], say: Say) -> dict[str, Any]:
@@ -88,7 +91,9 @@ def answer(verb: str, text: str, say: Say) -> dict[str, Any]:
         return {"event": "failed", "code": failure.code, "reason": str(failure)}
     except ExportUnsupported as refusal:
         return {"event": "unsupported", "reason": str(refusal)}
-    except (ValidationError, json.JSONDecodeError, KeyError) as error:
+    except MemoryError as error:
+        return {"event": "failed", "code": "out_of_memory", "reason": _one_line(error) or "there is not enough memory"}
+    except (ValidationError, json.JSONDecodeError) as error:
         traceback.print_exc()
         return {"event": "failed", "code": "bad_request", "reason": f"not a request for {verb}: {_one_line(error)}"}
     except Exception as error:
@@ -111,9 +116,24 @@ def main(arguments: list[str]) -> int:
             CATALOGUE.write_text(json.dumps(last["result"], indent=1) + "\n", "utf-8")
             last = {"event": "result", "result": {"written": str(CATALOGUE)}}
     else:
-        last = answer(verb, sys.stdin.read(), say)
+        _bound_memory()
+        last = answer(verb, sys.stdin.readline(), say)
     _line(channel, last)
     return 0
+
+
+def _bound_memory() -> None:
+    """No more than the machine has, where that can be said (Linux): a graph that asks for terabytes is then refused in
+    a sentence, where otherwise the system would kill this process, or another one."""
+    try:
+        import resource
+
+        told = Path("/proc/meminfo").read_text("ascii")
+    except (ImportError, OSError):
+        return
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in told.splitlines() if line.endswith(" kB")}
+    # Written private memory only: address space that is merely reserved or mapped from files is free.
+    resource.setrlimit(resource.RLIMIT_DATA, (sizes["MemTotal"] + sizes["SwapTotal"], resource.RLIM_INFINITY))
 
 
 def _line(channel: TextIO, message: dict[str, Any]) -> None:

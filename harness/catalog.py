@@ -18,6 +18,7 @@ from typing import Any
 from harness.core.errors import UserMistake
 from harness.core.nouns import Architecture, Backend, Browser, Case, Exporter, Task
 from harness.core.rounds import Round
+from harness.core.text import one_line
 
 ROOT = Path(__file__).parent.parent
 PAGE_ROOT = ROOT / "browser_assets"
@@ -57,7 +58,17 @@ def tasks() -> dict[str, Task]:
 
 @cache
 def browsers() -> dict[str, Browser]:
-    return {d["name"]: Browser.model_validate(d) for _, d in _described(ROOT / "harness" / "browsers")}
+    """A file may be `like` another one, and describe several `channels` of one product (our name → Playwright's)."""
+    described = {d["name"]: d for _, d in _described(ROOT / "harness" / "browsers")}
+    found = {}
+    for own in described.values():
+        whole = {**described.get(own.get("like", ""), {}), **own}
+        whole.pop("like", None)
+        channels = whole.pop("channels", None) or {whole["name"]: None}
+        for name, channel in channels.items():
+            more = {} if channel is None else {"name": name, "find": [{"channel": channel}]}
+            found[name] = Browser.model_validate({**whole, **more})
+    return found
 
 
 @cache
@@ -112,9 +123,18 @@ def installed_version(package: str) -> str | None:
         return None
 
 
+def npm_version(package: str) -> str | None:
+    """Version of an npm package as it lies in the page's `node_modules`; None where it is not installed."""
+    try:
+        manifest = json.loads((PAGE_ROOT / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return str(manifest["version"])
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserMistake:
     """The error for a name that nobody knows, with the nearest that somebody does."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
-    return UserMistake(f"unknown_{kind}", f"there is no {kind} named {name!r}", hint)
+    return UserMistake(f"unknown_{kind}", f"there is no {kind} named {one_line(name, 100)!r}", hint)

@@ -9,7 +9,9 @@ from harness.core.events import Hello, Refused
 from harness.core.nouns import Browser
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
+from harness.measure.quiet import findings_of
 from harness.plan.cases import not_installed
+from harness.steps.quiet import look_around
 
 if TYPE_CHECKING:
     from harness.execute.page import PageExecutor
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 async def examine() -> dict[str, Any]:
     """The machine, each platform with what stands in its way, each browser with what it says of itself."""
+    readings = await look_around()  # before browsers of our own make load
+    quiet = {"findings": findings_of(readings), "readings": readings.model_dump(mode="json")}
     browsers = [_unreachable(browser) for browser in catalog.browsers().values()]
     if not any(not_installed(backend) for backend in catalog.backends().values() if backend.side == "page"):
         from harness.execute.page import PageExecutor
@@ -26,7 +30,7 @@ async def examine() -> dict[str, Any]:
             browsers = [await _ask(executor, browser) for browser in catalog.browsers().values()]
         finally:
             await executor.close()
-    return {"machine": fingerprint(), "platforms": _platforms(browsers), "browsers": browsers}
+    return {"machine": {**fingerprint(), "quiet": quiet}, "platforms": _platforms(browsers), "browsers": browsers}
 
 
 def _unreachable(browser: Browser) -> dict[str, Any]:

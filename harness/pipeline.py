@@ -14,8 +14,12 @@ from harness.measure.machine import fingerprint
 from harness.plan.schedule import Interleaved, Schedule
 from harness.steps.exporting import export_all
 from harness.steps.one_round import do_round, now
+from harness.steps.quiet import quietened
 from harness.steps.recording import recording
 from harness.steps.results import metrics_of, result_of, results_of
+from harness.steps.resuming import read_interrupted, refuse_other_artifacts
+from harness.steps.reusing import results_elsewhere
+from harness.steps.versions import stamped
 from harness.steps.workplace import Workplace
 from harness.store.live import LiveStore
 
@@ -31,24 +35,35 @@ class Outcome:
 
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     """Carry out the Plan; on cancellation (Ctrl-C) what was measured is kept and CancelledError goes on."""
-    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
+    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=stamped(plan))
+    return await _carry_out(run, [], workplace)
+
+
+async def resume_run(asked: str, workplace: Workplace) -> Outcome:
+    """Go on with a Run that was interrupted, by its id or `last`: only what it has not finished is measured."""
+    run, history = read_interrupted(workplace.database, asked, workplace.watcher.warned)
+    return await _carry_out(run, history, workplace)
+
+
+async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Outcome:
     LiveStore(workplace.database).check()
-    workplace.watcher.started(run.run_id, plan)
-    exported = await export_all(plan, workplace)
-    run = run.model_copy(update={"plan": exported.plan})
-    history: list[Round] = []
-    async with recording(run, workplace) as records:
-        schedule: Schedule = Interleaved(run.plan)
+    elsewhere = results_elsewhere(run.plan, workplace.database)
+    async with recording(run, history, workplace) as records:
+        workplace.watcher.started(run.run_id, run.plan, len(history))
+        exported = await export_all(run.plan, workplace)
+        refuse_other_artifacts(history, exported.artifacts)
+        records.begin(await quietened(run.model_copy(update={"plan": exported.plan}), workplace), history)
+        schedule: Schedule = Interleaved(exported.plan)
         while planned := schedule.next(history):
             workplace.watcher.round_started(planned, schedule.total)
             artifact = exported.artifacts[planned.case.case_id]
-            round_ = await do_round(planned, run, artifact, workplace, records.journal)
+            round_ = await do_round(planned, records.run, artifact, workplace, records.journal)
             history.append(round_)
             mine = [earlier for earlier in history if earlier.case_id == round_.case_id]
             result = result_of(run.run_id, planned.case, mine)
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
-    return Outcome(records.run, results_of(records.run, history), exported.made)
+    return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made)
 
 
 def _new_run_id() -> str:

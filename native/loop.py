@@ -220,17 +220,22 @@ def _grown(runs: int, duration_ns: float, target_ns: int) -> int:
 def _sample(clock: Clock, work: Work, policy: LoopPolicy, emit: Emit, batched: _Batched) -> str:
     began_ns = clock.now()
     record = _Record("sample", clock.name, batched.runs, policy.send_every_ns, emit, began_ns)
+    # Looked up once: what lies between two samples is time that a quick model does not get.
+    add, durations, runs = record.add, record.durations_ns, batched.runs
+    most_samples = policy.most_samples
+    ends_at_ns = batched.began_ns + policy.slice_ns
+    ripe_at_ns = began_ns + policy.least_time_ns
     check_at = policy.least_samples
     stopped_by = ""
     while not stopped_by:
-        duration_ns, ended_ns = _timed(clock, work, batched.runs)
-        record.add(duration_ns, ended_ns)
-        n = len(record.durations_ns)
-        if ended_ns - batched.began_ns >= policy.slice_ns:
+        duration_ns, ended_ns = _timed(clock, work, runs)
+        add(duration_ns, ended_ns)
+        n = len(durations)
+        if ended_ns >= ends_at_ns:
             stopped_by = "budget"
-        elif n >= policy.most_samples:
+        elif n >= most_samples:
             stopped_by = "most_samples"
-        elif n >= check_at and ended_ns - began_ns >= policy.least_time_ns:
+        elif n >= check_at and ended_ns >= ripe_at_ns:
             check_at = n + max(1, n // 4)
             if _is_narrow(record.durations_ns, clock.step_ns, policy.narrow_within):
                 stopped_by = "narrow"

@@ -4,15 +4,18 @@ Such a file opens with a literal `DESCRIBE = {…}` (the conductor reads it with
 `open_session(message) -> Session`. Importing the file may import one ML library; nothing else here does.
 """
 
+import math
+import traceback
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.errors import HarnessError
+from harness.core.errors import DISK_FULL, HarnessError, Unsupported
 from harness.core.events import CaseMessage
 from harness.core.nouns import Tensor
+from harness.core.wording import code_by_words
 
 
 class BackendFailed(HarnessError):
@@ -21,6 +24,23 @@ class BackendFailed(HarnessError):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+def as_outcome(code: str, error: Exception) -> BackendFailed | Unsupported:
+    """What was raised as the Round's outcome; `code` is for what is not known better by its kind or its words."""
+    if isinstance(error, BackendFailed | Unsupported):
+        return error
+    words = str(error).strip().splitlines()
+    reason = words[0] if words else "it gave no reason"
+    if isinstance(error, MemoryError):
+        # What filled the memory hangs on the frames that were left; without letting go, not even this can be said.
+        traceback.clear_frames(error.__traceback__)
+        return BackendFailed("out_of_memory", reason if words else "the process could not get more memory")
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return BackendFailed("disk_full", f"cannot write {error.filename or 'a file'}: {error.strerror}")
+    if known := code_by_words(reason):
+        return BackendFailed(known, reason)
+    return BackendFailed(code, reason if code == "load_failed" else f"{type(error).__name__}: {reason}")
 
 
 class Session(Protocol):
@@ -54,9 +74,18 @@ class Session(Protocol):
 
 
 def read_tensor(folder: Path, tensor: Tensor) -> NDArray[Any]:
-    """The frozen bytes as an array of the tensor's dtype and shape, writable and in this machine's byte order."""
+    """The frozen bytes as an array of the tensor's dtype and shape, writable and in this machine's byte order.
+
+    Raises BackendFailed `broken_artifact` when the file is not what the manifest says: it changed after it was checked.
+    """
     dtype = np.dtype(tensor.dtype)
-    raw = np.fromfile(folder / tensor.file, dtype=dtype.newbyteorder("<"))
+    path, wanted = folder / tensor.file, math.prod(tensor.shape) * dtype.itemsize
+    found = path.stat().st_size if path.is_file() else None
+    if found != wanted:
+        has = "is gone" if found is None else f"has {found} bytes"
+        reason = f"{tensor.file} {has}, {tensor.name} needs {wanted}: delete {folder}, and it is made again"
+        raise BackendFailed("broken_artifact", reason)
+    raw = np.fromfile(path, dtype=dtype.newbyteorder("<"))
     return raw.astype(dtype, copy=False).reshape(tensor.shape)
 
 

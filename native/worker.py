@@ -12,9 +12,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.errors import Unsupported
 from harness.core.events import (
@@ -30,14 +31,15 @@ from harness.core.events import (
     Phase,
     Refused,
 )  # fmt: skip
+from harness.core.wording import code_by_words
 from native.loop import Clock, Work, perf_counter_clock, run_loop
-from native.seam import BackendFailed, Session
+from native.seam import Session, as_outcome
 
 Emit = Callable[[Event], None]
 
 
-def main() -> int:
-    """Exit code 0 once a last word was said, whatever the word."""
+def main(isolation: str = "process") -> int:
+    """Exit code 0 once a last word was said, whatever the word; `isolation` is how this process came to be."""
     channel = private_stdout()
     line = sys.stdin.readline()
 
@@ -45,7 +47,7 @@ def main() -> int:
         channel.write(event.model_dump_json() + "\n")
         channel.flush()
 
-    emit(do_round(CaseMessage.model_validate_json(line), emit))
+    emit(do_round(CaseMessage.model_validate_json(line), emit, isolation))
     sys.stdin.readline()  # the ack, or the end of a conductor that is gone
     channel.flush()
     # Nothing is closed: C++ libraries have been seen to hang or crash while they tear down, and nothing is left to do.
@@ -59,33 +61,43 @@ def private_stdout() -> TextIO:
     return channel
 
 
-def do_round(message: CaseMessage, emit: Emit) -> Event:
+def do_round(message: CaseMessage, emit: Emit, isolation: str = "process") -> Event:
     """Everything of a Round but its last word, which is returned."""
     clock = perf_counter_clock()
-    provenance = {"clock_step_ns": clock.step_ns, "isolated": None, "python": sys.version.split()[0]}
+    python = sys.version.split()[0]
+    provenance = {"clock_step_ns": clock.step_ns, "isolated": None, "isolation": isolation, "python": python}
     began = clock.now()
     try:
         session = _open(message)
-    except (ImportError, Unsupported) as error:
+    except Exception as error:
         emit(Hello(protocol=PROTOCOL, side="native", runtime={}, provenance=provenance))
-        return Refused(reason=f"{message.case.backend}: {error}")
+        return _last_word("load_failed", error)
     emit(Hello(protocol=PROTOCOL, side="native", runtime=session.runtime, provenance=provenance))
-    emit(Phase(phase="runtime", duration_ns=clock.now() - began))  # importing the library: in no load and no latency
+    # Importing the library: in no load and no latency; what it cost this process, which is little where it was forked.
+    emit(Phase(phase="runtime", duration_ns=clock.now() - began, detail={"imported_by": isolation}))
     try:
         return _measure(session, message, clock, emit)
-    except BackendFailed as failure:
-        return Failed(code=failure.code, reason=str(failure))
-    except Unsupported as reason:
-        return Refused(reason=str(reason))
-    except MemoryError as error:
-        return Failed(code="out_of_memory", reason=str(error) or "the process could not get more memory")
     except Exception as error:  # what a library raises while it runs a model is the Case's failure, not ours
-        traceback.print_exc()
-        return Failed(code="inference_failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        return _last_word("inference_failed", error)
+
+
+def _last_word(code: str, error: Exception) -> Event:
+    outcome = as_outcome(code, error)
+    if isinstance(outcome, Unsupported):
+        return Refused(reason=str(outcome))
+    if outcome.code == code:  # not known by its kind or words: where it came from may help
+        traceback.print_exception(error)
+    return Failed(code=outcome.code, reason=str(outcome))
 
 
 def _open(message: CaseMessage) -> Session:
-    module = importlib.import_module(f"native.backends.{message.case.backend}")
+    """The backend's session; raises Unsupported where the backend cannot be imported, for want of anything but room."""
+    try:
+        module = importlib.import_module(f"native.backends.{message.case.backend}")
+    except ImportError as error:
+        if code_by_words(str(error)):
+            raise
+        raise Unsupported(f"{message.case.backend}: {error}") from error
     session: Session = module.open_session(message)
     return session
 
@@ -120,9 +132,18 @@ def _write_outputs(session: Session, message: CaseMessage, iteration: str) -> Ou
     tensors = []
     for index, (name, array) in enumerate(session.outputs()):
         little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-        little.tofile(folder / f"{index}.bin")
+        _write(folder / f"{index}.bin", little)
         tensors.append(OutputTensor(name=name, dtype=array.dtype.name, shape=array.shape))
     return Outputs.model_validate({"iteration": iteration, "tensors": tensors})
+
+
+def _write(path: Path, array: NDArray[Any]) -> None:
+    """Not `tofile`, which loses the reason why a file could not be written."""
+    try:
+        path.write_bytes(array.reshape(-1).view(np.uint8).data)
+    except OSError as error:
+        error.filename = str(path)  # a write, unlike an open, does not say to what
+        raise
 
 
 if __name__ == "__main__":

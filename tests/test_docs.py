@@ -60,6 +60,6 @@ def test_every_file_in_the_tree_says_what_it_is() -> None:
 
 def test_the_two_commands_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("demo", "test", "setup", "check"):
+    for target in ("demo", "test", "setup", "check", "bench"):
         assert re.search(rf"^{target}:", makefile, re.M)
     assert "make test" in (ROOT / ".ci" / "run").read_text()

@@ -2,21 +2,27 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from harness.core.errors import UserMistake
 from harness.core.events import Alive, Event, Failed, Hello, Refused, Samples
-from harness.core.nouns import ArtifactRequest, Plan, PlannedCase, PlannedRound, Policy
+from harness.core.nouns import ArtifactRequest, LoopPolicy, Plan, PlannedCase, PlannedRound, Policy
 from harness.core.rounds import CaseResult, Round
 from harness.execute.executor import Assignment, FakeExecutor
 from harness.export.request import digest_of_request, request_for
-from harness.pipeline import Outcome, run_plan
+from harness.pipeline import Outcome, resume_run, run_plan
+from harness.plan.selection import make_selection
 from harness.show.as_json import run_as_json
 from harness.steps.recording import rebuild
+from harness.steps.reusing import reuse_known
 from harness.steps.workplace import Workplace
+from harness.store.database import open_for_reading
 from harness.store.query import run_query
 from harness.store.results import read_run
 from tests.making import good_round, make_artifact, make_case, write_outputs
@@ -31,7 +37,7 @@ class Silent:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def started(self, run_id: str, plan: Plan) -> None:
+    def started(self, run_id: str, plan: Plan, rounds_done: int) -> None:
         self.said.append("started")
 
     def exporting(self, request: ArtifactRequest, text: str) -> None:
@@ -61,17 +67,26 @@ Script = Callable[[Assignment], Sequence[Event]]
 
 
 def carry_out(
-    tmp_path: Path, script: Script, cases: int = 2, rounds: int = 3, database: Path | None = None
+    tmp_path: Path,
+    script: Script,
+    cases: int = 2,
+    rounds: int = 3,
+    database: Path | None = None,
+    reusing: dict[str, Any] | None = None,
+    quiet: Literal["warn", "strict", "off"] = "off",
 ) -> tuple[Outcome, Silent, FakeExecutor]:
+    """A run; with `reusing` (flags of SELECTION) what is known already is reused as they say."""
     planned = tuple(PlannedCase(case=make_case(batch_size=size)) for size in range(1, cases + 1))
     for point in planned:
         folder = tmp_path / "artifacts" / digest_of_request(request_for(point.case))
         folder.mkdir(parents=True, exist_ok=True)
         make_artifact(folder, RIGHT)
     impossible = PlannedCase(case=make_case(batch_size=99), outcome="unsupported", reason="not here")
-    plan = Plan(cases=(*planned, impossible), policy=Policy(rounds=rounds))
+    plan = Plan(cases=(*planned, impossible), policy=Policy(rounds=rounds, quiet=quiet))
     watcher, executor = Silent(), FakeExecutor(script)
     place = Workplace(database or tmp_path / "t.duckdb", {"native": executor, "page": executor}, watcher)
+    if reusing is not None:
+        plan = reuse_known(plan, make_selection(None, {"model": "bert", **reusing}), place.database).plan
     return asyncio.run(run_plan(plan, place, "harness run")), watcher, executor
 
 
@@ -133,14 +148,64 @@ def test_rebuilding_from_the_journal_gives_the_same_rows(tmp_path: Path) -> None
 
     carry_out(tmp_path, script)
     carry_out(tmp_path, well, cases=1)
+    reusing, _, executor = carry_out(tmp_path, script, cases=3, reusing={"incremental": True})
+    assert len(executor.assignments) == 4, "the first is known; the second failed and does so at once, the third is new"
     database = tmp_path / "t.duckdb"
     before = [run_query(database, f"select * from {view} order by all") for view in VIEWS]
-    tables = ("runs", "rounds", "samples", "phases", "verdicts", "results", "result_metrics", "round_metrics")
+    tables = (
+        "runs",
+        "planned_cases",
+        "rounds",
+        "samples",
+        "phases",
+        "verdicts",
+        "results",
+        "result_metrics",
+        "round_metrics",
+    )
     rows = [run_query(database, f"select * from {table} order by all") for table in tables]
     database.unlink()
-    assert rebuild(database, lambda text: pytest.fail(text)) == 2
+    assert rebuild(database, lambda text: pytest.fail(text)) == 3
     assert [run_query(database, f"select * from {view} order by all") for view in VIEWS] == before
     assert [run_query(database, f"select * from {table} order by all") for table in tables] == rows
+    run, stored = read_run(database, reusing.run.run_id)
+    assert run_as_json(run, stored) == run_as_json(reusing.run, reusing.results)
+
+
+def test_what_is_known_is_shown_and_neither_measured_nor_exported_nor_stored_again(tmp_path: Path) -> None:
+    first, _, _ = carry_out(tmp_path, well)
+    shutil.rmtree(tmp_path / "artifacts")
+    plan = reuse_known(
+        first.run.plan, make_selection(None, {"model": "bert", "incremental": True}), tmp_path / "t.duckdb"
+    )
+    assert [point.reused_from for point in plan.plan.cases] == [first.run.run_id, first.run.run_id, None]
+    executor, watcher = FakeExecutor(well), Silent()
+    place = Workplace(tmp_path / "t.duckdb", {"native": executor}, watcher)
+    second = asyncio.run(run_plan(plan.plan, place, "harness run"))
+    assert (executor.assignments, second.exported, watcher.said) == ([], 0, ["started"])
+    assert not (tmp_path / "artifacts").exists()
+    expected = [result.model_copy(update={"reused_from": first.run.run_id}) for _, result in first.results[:2]]
+    assert [result for _, result in second.results[:2]] == expected
+    told = run_as_json(second.run, second.results)["cases"]
+    assert [case["reused_from"] for case in told] == [first.run.run_id, first.run.run_id, None]
+    assert all(case["measured_at"] >= first.run.started_at for case in told[:2])
+    for table, count in (("rounds", 6), ("results", 4), ("performance_results_view", 2)):
+        assert run_query(tmp_path / "t.duckdb", f"select count(*) from {table}")[1] == [[count]], table
+    # A third run names the run that measured, not the one that reused.
+    third, _, _ = carry_out(tmp_path, well, reusing={"incremental": True})
+    assert {point.reused_from for point in third.run.plan.cases} == {first.run.run_id, None}
+
+
+def test_what_a_worker_called_unsupported_is_not_asked_again_unless_forced(tmp_path: Path) -> None:
+    def script(assignment: Assignment) -> list[Event]:
+        return [Refused(reason="no adapter")]
+
+    carry_out(tmp_path, script, cases=1)
+    again, _, executor = carry_out(tmp_path, well, cases=1, reusing={"incremental": True})
+    assert executor.assignments == []
+    assert (again.results[0][1].outcome, again.results[0][1].reason) == ("unsupported", "no adapter")
+    forced, _, _ = carry_out(tmp_path, well, cases=1, reusing={"incremental": True, "force": True})
+    assert (forced.results[0][1].outcome, forced.results[0][1].reused_from) == ("ok", None)
 
 
 def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path) -> None:
@@ -156,6 +221,33 @@ def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path) -> None:
     run, results = read_run(tmp_path / "t.duckdb")
     assert run.interrupted
     assert sum(result.rounds for _, result in results) == 2
+
+
+def test_a_resumed_run_shows_what_it_reuses_and_refuses_other_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(assignment: Assignment) -> list[Event]:
+        if not assignment.first_round:
+            raise KeyboardInterrupt
+        return well(assignment)
+
+    first, _, _ = carry_out(tmp_path, well, cases=1)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(tmp_path, stopping, reusing={"incremental": True})
+    executor = FakeExecutor(well)
+    place = Workplace(tmp_path / "t.duckdb", {"native": executor, "page": executor}, Silent())
+    with monkeypatch.context() as changed:
+        changed.setattr(Policy, "loop", lambda self: LoopPolicy(slice_ns=1, warm_least=99))
+        with pytest.raises(UserMistake, match="the measuring code changed") as caught:
+            asyncio.run(resume_run("last", place))
+        assert caught.value.code == "other_versions"
+    resumed = asyncio.run(resume_run("last", place))
+    assert [(result.outcome, result.reused_from) for _, result in resumed.results] == [
+        ("ok", first.run.run_id), ("ok", None), ("unsupported", None)
+    ]  # fmt: skip
+    assert {assignment.case.batch_size for assignment in executor.assignments} == {2}
+    _, stored = read_run(tmp_path / "t.duckdb", resumed.run.run_id)
+    assert [result for _, result in stored] == [result for _, result in resumed.results]
 
 
 def test_samples_in_batches_are_divided(tmp_path: Path) -> None:
@@ -181,3 +273,42 @@ def test_a_software_adapter_is_called_software_everywhere(tmp_path: Path) -> Non
     assert any("software" in doubt and "SwiftShader" in doubt for doubt in result.doubts)
     columns, rows = run_query(tmp_path / "t.duckdb", "select software from performance_results_view")
     assert (columns, rows) == (["software"], [[True]])
+
+
+def test_noise_is_stored_with_the_run_told_and_rebuilt(tmp_path: Path) -> None:
+    outcome, watcher, _ = carry_out(tmp_path, well, cases=1, rounds=1, quiet="warn")
+    quiet = outcome.run.machine["quiet"]
+    assert quiet["policy"] == "warn"
+    assert quiet["readings"]["window_s"] >= 1 and quiet["end"]["readings"]["window_s"] > 0
+    warned = [line for line in watcher.said if line.startswith("warned nois")]
+    findings = [*quiet["findings"], *quiet["end"]["findings"]]
+    assert [line.partition(": ")[2] for line in warned] == [each["text"] for each in findings]
+    database = tmp_path / "t.duckdb"
+    assert read_run(database)[0].machine["quiet"] == quiet
+    database.unlink()
+    assert rebuild(database, lambda text: pytest.fail(text)) == 1
+    assert read_run(database)[0].machine["quiet"] == quiet
+
+
+def test_nobody_looks_where_quiet_is_off(tmp_path: Path) -> None:
+    outcome, _, _ = carry_out(tmp_path, well, cases=1, rounds=1)
+    quiet = outcome.run.machine["quiet"]
+    assert (quiet["policy"], quiet["readings"], quiet["findings"], quiet["end"]) == ("off", None, [], None)
+
+
+def test_a_long_query_that_holds_the_database_costs_the_run_nothing(tmp_path: Path) -> None:
+    """It is held from before the Run until its second Round; what waited goes in with the next Round."""
+    database = tmp_path / "t.duckdb"
+    carry_out(tmp_path, well, cases=1, rounds=1)
+    held = open_for_reading(database)
+
+    def script(assignment: Assignment) -> list[Event]:
+        if not assignment.first_round:
+            held.close()
+        return well(assignment)
+
+    outcome, watcher, _ = carry_out(tmp_path, script, cases=1, rounds=2)
+    assert any(line.startswith("warned") and "measuring goes on" in line for line in watcher.said)
+    run, stored = read_run(database, outcome.run.run_id)
+    assert run_as_json(run, stored) == run_as_json(outcome.run, outcome.results)
+    assert len(run_query(database, "SELECT * FROM runs")[1]) == 2

@@ -20,15 +20,16 @@
  * @property {readonly number[]} shape
  * @property {Uint8Array} bytes little-endian, row-major; valid until the next run
  *
- * @typedef {object} Session one model on one device. The order of calls: prepare, load, (dropOutputs, run) × n, outputs,
- *   placement, close
+ * @typedef {object} Session one model on one device. The order of calls: prepare, load, known, (dropOutputs, run) × n,
+ *   outputs, placement, close
  * @property {Record<string, string>} runtime package → version really loaded
  * @property {string} clock what `run` waits for, as `Samples.clock` names it: performance_now where the work is done
  *   on the CPU, await where a device is waited for until the outputs can be read
  * @property {() => Promise<Record<string, unknown>>} prepare fetches; gives the phase's detail, such as {bytes}. Throws
  *   Unsupported where this browser cannot do what the Case asks
- * @property {() => Promise<Record<string, unknown>>} load creates the session; gives provenance that is known only now,
- *   such as {threads}
+ * @property {() => Promise<void>} load creates the session
+ * @property {() => Promise<Record<string, unknown>>} known provenance that is known only once it is loaded, such as
+ *   {threads}; never timed
  * @property {() => void | Promise<void>} run one inference, until its outputs are there to be read: what is timed
  * @property {() => void} dropOutputs frees the latest run's outputs; never timed
  * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
@@ -62,20 +63,23 @@ export function wordsOf(error) {
   return String(error);
 }
 
-const OUT_OF_MEMORY = /out of memory|bad_alloc|allocation failed|failed to allocate|could not allocate/i;
-const DEVICE_LOST = /device (is |was )?lost|lost device|context is lost|instance reference no longer exists/i;
+// The same words as `harness/core/wording.py` reads.
+const OUT_OF_MEMORY = new RegExp('out of memory|bad[ _]alloc|allocation failed|failed to allocate|memoryerror'
+  + "|(can't|cannot|could not|unable to) allocate", 'i');
+const DEVICE_LOST = /device (is |was )?lost|lost device|context (is |was )?lost|instance reference no longer exists/i;
 
 /**
  * What was thrown as the Round's outcome; `code` is for what is not known better by its words.
  * @param {string} code
  * @param {unknown} error
+ * @param {string} platform whose device it is that was lost: WebNN computes through WebGPU's words in places
  * @returns {RoundFailed | Unsupported}
  */
-export function asOutcome(code, error) {
+export function asOutcome(code, error, platform) {
   if (error instanceof RoundFailed || error instanceof Unsupported) return error;
   const reason = wordsOf(error);
   if (OUT_OF_MEMORY.test(reason)) return new RoundFailed('out_of_memory', reason);
-  if (DEVICE_LOST.test(reason)) return new RoundFailed('webgpu_lost', reason);
+  if (DEVICE_LOST.test(reason)) return new RoundFailed(platform === 'webnn' ? 'webnn_lost' : 'webgpu_lost', reason);
   return new RoundFailed(code, reason);
 }
 

@@ -4,7 +4,6 @@ An ONNX test set is a folder of `input_0.pb …` and `output_0.pb …`; a model'
 """
 
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,9 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from exporters.graphs.files import refuse_unbounded
+from exporters.graphs.npz import read_npz
+from exporters.graphs.run import first_line
 from exporters.graphs.signature import Signature
 from exporters.seam import ExportFailed
 from exporters.zoo.data import table
@@ -30,17 +32,13 @@ class Given:
 
 
 def read_given(path: Path, names: list[str], outputs: list[str]) -> Given:
-    """What the user gave: an .npz by input names, or a folder; raises ExportFailed `inputs_unreadable`."""
+    """What the user gave: an .npz by input names, or a folder; raises ExportFailed `inputs_unreadable` and others."""
     if path.is_dir():
         folder = path if list(path.glob("input_*.pb")) else _first_set(path)
         if folder is None:
             raise ExportFailed("inputs_unreadable", f"{path} holds neither input_*.pb nor a test_data_set_*")
         return read_test_set(folder, names, outputs)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Given({name: arrays[name] for name in arrays.files}, None, f"inputs from {path.name}")
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise ExportFailed("inputs_unreadable", f"{path} is not an .npz of arrays: {error}") from error
+    return Given(read_npz(path, names), None, f"inputs from {path.name}")
 
 
 def beside(model: Path) -> Path | None:
@@ -83,14 +81,17 @@ def _read_numbered(folder: Path, role: str, names: list[str]) -> dict[str, Any]:
     """`input_0.pb …` by name: the one the tensor carries when all carry one of the graph's, else by position."""
     tensors = []
     for path in sorted(folder.glob(f"{role}_*.pb"), key=_number):
+        refuse_unbounded(path, folder)
         tensor = onnx.TensorProto()
         try:
             tensor.ParseFromString(path.read_bytes())
             if onnx.external_data_helper.uses_external_data(tensor):
                 raise ExportFailed("external_data_escapes", f"{path.name} keeps its data in another file")
             tensors.append((tensor.name, onnx.numpy_helper.to_array(tensor)))
-        except (DecodeError, ValueError, TypeError, KeyError) as error:
-            raise ExportFailed("inputs_unreadable", f"{folder.name}/{path.name} is no tensor: {error}") from error
+        # MemoryError: dimensions of which nothing is there.
+        except (DecodeError, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
+            said = f"{folder.name}/{path.name} is no tensor: {first_line(error)}"
+            raise ExportFailed("inputs_unreadable", said) from error
     if len(tensors) > len(names):
         raise ExportFailed("inputs_mismatch", f"{folder.name} has {len(tensors)} {role}s, the graph {len(names)}")
     by_name = dict(tensors)

@@ -1,5 +1,7 @@
 """One run of a graph on ONNX Runtime's CPU provider."""
 
+import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,10 @@ from exporters.seam import ExportFailed, ExportUnsupported
 # Fixed, so that sums are made in the same order on every machine with the same kernels.
 REFERENCE_THREADS = 2
 _ERRORS_ONLY = 3
+# One inference of the largest model that is sensibly measured takes a small part of it.
+RUN_LIMIT_S = 600.0
+# `[ONNXRuntimeError] : 1 : FAIL : ` and C++ signatures say nothing to who reads the sentence after them.
+_NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/.*?\) (?=[A-Z])")
 
 
 def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,14 +28,41 @@ def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        outputs = dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        outputs = dict(zip(names, _run_bounded(session, names, dict(inputs)), strict=True))
+    except ExportFailed:
+        raise
     # Its exceptions share no class but this one.
     except Exception as error:
-        raise ExportFailed("onnxruntime_refused", f"ONNX Runtime: {first_line(error)}") from error
+        raise ExportFailed("onnxruntime_refused", f"ONNX Runtime: {_plainly(error, path)}") from error
     for name, value in outputs.items():
         if not hasattr(value, "dtype"):
             raise ExportUnsupported(f"output {name!r} is no tensor")
     return outputs
+
+
+def _run_bounded(session: Any, names: list[str], inputs: dict[str, Any]) -> list[Any]:
+    """A graph may hold a loop without an end; the runtime looks at the flag between nodes."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    timer = threading.Timer(RUN_LIMIT_S, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        found: list[Any] = session.run(names, inputs, options)
+    except Exception as error:
+        if options.terminate:
+            reason = f"one inference took longer than {RUN_LIMIT_S:g} s and was ended"
+            raise ExportFailed("reference_timeout", reason) from error
+        raise
+    finally:
+        timer.cancel()
+    return found
+
+
+def _plainly(error: BaseException, path: Path) -> str:
+    lines = str(error).replace(str(path), "the graph").strip().splitlines() or [type(error).__name__]
+    return _NOISE.sub("", lines[0])[:300]
 
 
 def first_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 A dimension without a name is called `input[axis]`, in `--dim` as in messages.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ import onnx
 
 from exporters.graphs.run import first_line
 from exporters.seam import ExportFailed, ExportUnsupported
+
+# Normal numbers are drawn as float64 first; and nobody times an inference on more.
+LARGEST_INPUT_BYTES = 1024**3
 
 
 class Signature:
@@ -29,6 +33,16 @@ class Signature:
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else dim.dim_param or f"{name}[{axis}]"
             for axis, dim in enumerate(value.type.tensor_type.shape.dim)
         ]
+
+    def refuse_large(self, sizes: Mapping[str, int]) -> None:
+        """Before any memory is asked for: raises ExportFailed `inputs_too_large` when the inputs cannot be made."""
+        for name in self.names:
+            shape = [sizes.get(dim, 1) if isinstance(dim, str) else dim for dim in self.dims(name)]
+            size_bytes = math.prod(shape) * self.dtypes[name].itemsize
+            if size_bytes > LARGEST_INPUT_BYTES:
+                shown = f"{shape[:8]}{' …' if len(shape) > 8 else ''}"
+                said = f"input {name[:80]!r} with shape {shown} would be {size_bytes:.3g} bytes"
+                raise ExportFailed("inputs_too_large", f"{said}, more than {LARGEST_INPUT_BYTES:,}; see --dim")
 
     def symbols(self) -> list[str]:
         """Names of the dimensions without a size, in order of appearance."""
@@ -95,7 +109,13 @@ def _dtype(value: Any) -> Any:
         raise ExportUnsupported(f"input {value.name!r} is no tensor")
     if not value.type.tensor_type.HasField("shape"):
         raise ExportUnsupported(f"input {value.name!r} does not say how many dimensions it has")
-    kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    number = value.type.tensor_type.elem_type
+    try:
+        kind = onnx.helper.tensor_dtype_to_np_dtype(number)
+    except KeyError as error:
+        raise ExportFailed(
+            "broken_onnx", f"input {value.name[:80]!r} is of type {number}, which ONNX has not"
+        ) from error
     if np.dtype(kind).kind not in "fiub":
         raise ExportUnsupported(f"input {value.name!r} is of type {kind}, which has no raw numeric form")
     return np.dtype(kind)

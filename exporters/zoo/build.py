@@ -54,8 +54,10 @@ def random_model(auto: Any, config: Any, seed: int) -> Any:
     return auto.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
 
 
-def load_model(cls: Any, folder: Path, config: Any | None = None, attention: str = "eager") -> Any:
-    """A checkpoint's module in float32 and eval mode, from safetensors only and without remote code.
+def load_model(
+    cls: Any, folder: Path, config: Any | None = None, attention: str = "eager", trusted: bool = False
+) -> Any:
+    """A checkpoint's module in float32 and eval mode, from safetensors only; its own code runs only when `trusted`.
 
     Raises ExportFailed `missing_weights` when any weight would have been made up.
     """
@@ -65,7 +67,7 @@ def load_model(cls: Any, folder: Path, config: Any | None = None, attention: str
         attn_implementation=attention,
         dtype=torch.float32,
         use_safetensors=True,
-        trust_remote_code=False,
+        trust_remote_code=trusted,
         local_files_only=True,
         output_loading_info=True,
     )

@@ -7,7 +7,9 @@ the registry. It carries SwiftShader, so WebGPU is there without a GPU, as softw
 DESCRIBE = {
     "name": "chromium",
     "title": "Chromium (pinned embedded build, else Playwright's)",
+    "engine": "chromium",
     "driver": "playwright",
+    "keeps": True,
     "find": [{"npm": "@sparticuz/chromium"}, {"playwright": "chromium"}],
     "install": "make setup (Linux x86-64), or: playwright install chromium",
     "args": [

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from harness.core.errors import HarnessError, UserMistake
+from harness.core.text import one_line
 
 # verb → module of this package; imported when the verb is used, so that --help stays fast
 _VERBS = {
@@ -29,6 +30,7 @@ _VERBS = {
     "query": "look",
     "db": "upkeep",
 }
+_LONGEST = 2000  # DuckDB's words on a wrong query, say
 _EXAMPLES = """\
 harness demo
 harness run --model bert,vit --scale tiny --hardware cpu,onnxruntime,wasm,webgpu,webnn
@@ -93,6 +95,7 @@ def _usage_hint(error: click.UsageError) -> str:
 
 
 def _complain(code: str, message: str, hint: str | None, as_json: bool) -> NoReturn:
+    message, hint = one_line(message, _LONGEST), one_line(hint, _LONGEST) if hint else None
     if as_json:
         complaint: dict[str, Any] = {"error": {"code": code, "message": message, "hint": hint}}
         click.echo(json.dumps(complaint))

@@ -1,6 +1,5 @@
 """doctor, models, show, query."""
 
-import asyncio
 import csv
 import json
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.options import absolute, db_option, json_option, stdout_console
+from harness.cli.running import carry_out, leaving_nothing
 
 
 @click.command()
@@ -19,7 +19,8 @@ def doctor(as_json: bool) -> int:
     from harness.examine import examine
     from harness.show.doctor import doctor_lines
 
-    found = asyncio.run(examine())
+    with leaving_nothing():
+        found = carry_out(examine())
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -54,6 +55,7 @@ def models(words: tuple[str, ...], as_json: bool) -> int:
 @json_option
 def show(run_id: str | None, db: Path, as_json: bool) -> int:
     """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
+    from harness.core.noise import noise_lines
     from harness.show.as_json import run_as_json
     from harness.show.table import reading, results_table
     from harness.store.results import read_run
@@ -65,7 +67,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     console = stdout_console()
     console.print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {run.command}", highlight=False)
     console.print(results_table(results, console.width))
-    console.print(f"\n{reading(results)}", highlight=False)
+    console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
     return 0
 
 

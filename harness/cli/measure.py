@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import sys
@@ -12,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import absolute, db_option, given, json_option, selection_options, stdout_console
+from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
+from harness.cli.running import carry_out, leaving_nothing
+from harness.core.errors import UserMistake
+from harness.core.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from harness.core.nouns import Plan
+    from harness.pipeline import Outcome
+    from harness.plan.incremental import Reuse
     from harness.plan.selection import Selection
     from harness.show.progress import Progressing
+    from harness.steps.workplace import Workplace
 
 # What the demo measures: real sentences, short enough for a software GPU to answer in about a second.
 DEMO = {
@@ -32,26 +39,35 @@ DEMO = {
 @click.command()
 @selection_options
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the selection as a TOML spec.")
+@db_option
 @json_option
-def plan(spec: Path | None, out: Path | None, as_json: bool, **options: Any) -> int:
+def plan(spec: Path | None, out: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     """What would run and what can't, and why; runs nothing."""
     from harness.plan.selection import as_toml
     from harness.show.as_json import plan_point_as_json
+    from harness.show.plan import plan_lines
 
-    selection = _select(spec, options)
-    planned = _plan(selection)
+    with leaving_nothing():
+        selection = _select(spec, options)
+        found = _plan(selection, db)
+    planned = found.plan
     if out is not None:
         out.write_text(as_toml(selection), encoding="utf-8")
     if as_json:
-        points = [plan_point_as_json(point.case, point.outcome, point.reason) for point in planned.cases]
+        ids = [point.case.case_id for point in planned.cases]
+        points = [
+            plan_point_as_json(point, found.measured_at.get(case_id), found.again.get(case_id))
+            for case_id, point in zip(ids, planned.cases, strict=True)
+        ]
         click.echo(json.dumps({"policy": planned.policy.model_dump(mode="json"), "cases": points}))
         return 0
-    for point in planned.cases:
-        click.echo(
-            f"{'-' if point.outcome else '+'} {point.case.slug}" + (f"  ({point.reason})" if point.reason else "")
-        )
-    possible = sum(1 for point in planned.cases if point.outcome is None)
-    click.echo(f"{possible} of {len(planned.cases)} cases can be tried, {planned.policy.rounds} rounds each", err=True)
+    for line in plan_lines(planned, found.measured_at, found.again):
+        click.echo(one_line(line))
+    possible = sum(1 for point in planned.cases if point.to_measure)
+    known = f"; {len(found.measured_at)} are known already" if found.measured_at else ""
+    click.echo(
+        f"{possible} of {len(planned.cases)} cases can be tried, {planned.policy.rounds} rounds each{known}", err=True
+    )
     return 0
 
 
@@ -64,33 +80,46 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.steps.exporting import export_all
     from harness.steps.workplace import Workplace
 
-    planned = _plan(_select(spec, options))
-    with closing(_progress()) as watcher:
+    with leaving_nothing(), closing(_progress()) as watcher:
+        planned = _plan(_select(spec, options), db).plan
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
-        exported = asyncio.run(export_all(planned, place))
+        exported = carry_out(export_all(planned, place))
     points = []
     for point in exported.plan.cases:
         artifact = exported.artifacts.get(point.case.case_id)
         points.append({
             "case_id": point.case.case_id, "slug": point.case.slug, "outcome": point.outcome or "ok",
-            "code": point.code, "reason": point.reason,
+            "code": point.code, "reason": point.reason, "reused_from": point.reused_from,
             "artifact": str(place.artifacts / artifact.digest) if artifact else None,
         })  # fmt: skip
     if as_json:
         click.echo(json.dumps({"exported": exported.made, "cases": points}))
     else:
         for each in points:
-            click.echo(f"{each['slug']}: {each['artifact'] or each['reason']}")
+            told = each["artifact"] or each["reason"] or "known, not needed"
+            click.echo(one_line(f"{each['slug']}: {told}"))
     return 1 if any(each["outcome"] == "failed" for each in points) else 0
 
 
 @click.command()
 @selection_options
+@click.option("--resume", metavar="RUN_ID|last", help="Go on with a run that was interrupted; takes no selection.")
 @db_option
 @json_option
-def run(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
+def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **options: Any) -> int:
     """Measure: every case in fresh processes and tabs, interleaved, judged, stored."""
-    return _measure(_plan(_select(spec, options)), db, as_json)
+    from harness.pipeline import resume_run
+    from harness.show.plan import again_lines
+
+    with leaving_nothing():
+        if resume is None:
+            found = _plan(_select(spec, options), db)
+            for line in again_lines(found.again):
+                click.echo(line, err=True)
+            return _measure(found.plan, db, as_json)
+        if spec is not None or given(options):
+            raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
+        return _carry_out(lambda place: resume_run(resume, place), db, as_json)
 
 
 @click.command()
@@ -102,7 +131,8 @@ def demo(db: Path, as_json: bool, **options: Any) -> int:
     """The main job on a small real model: all-MiniLM-L6-v2 on two sentences, five platforms."""
     from harness.plan.selection import make_selection
 
-    return _measure(_plan(make_selection(None, {**DEMO, **given(options)})), db, as_json)
+    with leaving_nothing():
+        return _measure(_plan(make_selection(None, {**DEMO, **given(options)}), db).plan, db, as_json)
 
 
 def _select(spec: Path | None, options: dict[str, Any]) -> Selection:
@@ -111,31 +141,43 @@ def _select(spec: Path | None, options: dict[str, Any]) -> Selection:
     return make_selection(spec, given(options))
 
 
-def _plan(selection: Selection) -> Plan:
+def _plan(selection: Selection, db: Path) -> Reuse:
     from harness.export.process import inspect_model
     from harness.plan.cases import make_plan
+    from harness.steps.reusing import reuse_known
 
-    return make_plan(selection, inspect_model)
+    return reuse_known(make_plan(selection, inspect_model), selection, absolute(db))
 
 
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:
-    from harness import catalog
     from harness.pipeline import run_plan
+
+    command = shlex.join(["harness", *sys.argv[1:]])
+    return _carry_out(lambda place: run_plan(planned, place, command), db, as_json)
+
+
+def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, as_json: bool) -> int:
+    from harness.core.noise import noise_lines
     from harness.show.as_json import run_as_json
     from harness.show.table import reading, results_table
-    from harness.steps.workplace import Workplace, real_executors
+    from harness.steps.workplace import RealExecutors, Workplace
 
-    sides: set[str] = {catalog.backends()[p.case.backend].side for p in planned.cases if p.outcome is None}
-    command = shlex.join(["harness", *sys.argv[1:]])
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=real_executors(sides), watcher=watcher)
-        outcome = asyncio.run(run_plan(planned, place, command))
+        place = Workplace(database=absolute(db), executors=RealExecutors(), watcher=watcher)
+        try:
+            outcome = carry_out(work(place))
+        except KeyboardInterrupt:
+            if watcher.run_id is not None:
+                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
+                watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{where}")
+            raise
     if as_json:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
     else:
         console = stdout_console()
         console.print(results_table(outcome.results, console.width))
-        console.print(f"\n{reading(outcome.results)}", highlight=False)
+        lines = ["", reading(outcome.results), *noise_lines(outcome.run.machine)]
+        console.print("\n".join(lines), highlight=False, markup=False)
     return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
 
 

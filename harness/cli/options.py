@@ -59,6 +59,7 @@ class Pairs(click.ParamType[Any]):
         return pairs
 
 
+DEFAULT_DB = Path("results") / "harness.duckdb"
 _SELECTION = [
     click.argument("spec", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)),
     click.option(
@@ -82,16 +83,35 @@ _SELECTION = [
     click.option("--length", type=Several(int), multiple=True, help="Tokens of text; default: 128."),
     click.option("--threads", type=int, help="The same for every backend; default: physical cores, at most 4."),
     click.option("--outputs", type=click.Choice(["host", "device"]), help="Where outputs are left; default: host."),
+    click.option(
+        "--isolation",
+        type=click.Choice(["process", "zygote"]),
+        help="How a round's process comes to be: fresh, or forked with the imports made; default: process.",
+    ),
     click.option("--option", type=Pairs(), multiple=True, help="A backend's own: KEY[=VALUE],…"),
+    click.option(
+        "--trust-remote-code", is_flag=True, default=None, help="Run the Python code that a model brings; default: off."
+    ),
     click.option("--limit", type=int, help="The first N cases only."),
     click.option("--rounds", type=int, help="Fresh processes or tabs per case, interleaved; default: 3."),
     click.option("--budget", help="Warm-up and sampling of all rounds of one case: 20s (default), 500ms, 2m."),
+    click.option("--timeout", help="A round that gets nowhere for so long has failed; default: 5m."),
     click.option("--seed", type=int, help="Of weights, inputs and the order of rounds; default: 0."),
+    click.option("--incremental", is_flag=True, default=None, help="Reuse what this machine measured, same versions."),
+    click.option(
+        "--refresh-older-than", type=float, metavar="DAYS", help="--incremental, but nothing older than this."
+    ),
+    click.option("--force", is_flag=True, default=None, help="Measure everything, whatever --incremental says."),
+    click.option(
+        "--quiet",
+        type=click.Choice(["warn", "strict", "off"]),
+        help="Noise on the machine: say so (default), refuse, don't look.",
+    ),
 ]
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 db_option = click.option(
     "--db", type=click.Path(dir_okay=False, path_type=Path), envvar="BENCHMARK_DB_PATH",
-    default=Path("results") / "harness.duckdb", show_default=True, help="The journal and the artifacts lie beside it.",
+    default=DEFAULT_DB, show_default=True, help="The journal and the artifacts lie beside it.",
 )  # fmt: skip
 
 

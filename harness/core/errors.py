@@ -8,6 +8,11 @@
 A failed Case is data (see `rounds.py`), not one of these.
 """
 
+import errno
+
+# What systems say where a disk, a quota or a file's allowed size is used up.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class HarnessError(Exception):
     """Root of all errors that the harness raises on purpose."""

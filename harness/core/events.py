@@ -8,14 +8,19 @@ Up:    hello → (phase | samples | note | alive)* → outputs × 2 → done | f
 Down:  ack of the last message (without it the sender repeats it on reconnect); stop at any time
 """
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, Self, Union
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from harness.core.errors import ProtocolViolation
 from harness.core.nouns import Artifact, Case, Frozen, LoopPolicy
+from harness.core.text import one_line
+from harness.core.values import INT64_MOST, Count, Data, Duration, Text
 
 PROTOCOL = 1
+# At four frames a second this is seven hours; without an end, a page that never stops would fill the disk.
+MOST_EVENTS = 100_000
+MOST_SAMPLES = 5_000_000
 
 
 class Hello(Frozen):
@@ -24,27 +29,27 @@ class Hello(Frozen):
     event: Literal["hello"] = "hello"
     protocol: int
     side: Literal["native", "page"]
-    runtime: dict[str, str] = Field(description="package → version of everything that will be measured")
-    provenance: dict[str, Any] = Field(description="adapter, isolation, clock step, threads, visibility …")
+    runtime: dict[Text, Text] = Field(description="package → version of everything that will be measured")
+    provenance: Data = Field(description="adapter, isolation, clock step, threads, visibility …")
 
 
 class Phase(Frozen):
     """A finished phase. `warm` says in `detail` whether it became steady and after how many iterations."""
 
     event: Literal["phase"] = "phase"
-    phase: str
-    duration_ns: int = Field(ge=0)
-    detail: dict[str, Any] = Field(default_factory=dict)
+    phase: Text
+    duration_ns: Duration
+    detail: Data = Field(default_factory=dict)
 
 
 class Samples(Frozen):
     """A batch of observations of one phase: `durations_ns[i]` is the time of `runs_per_sample` runs together."""
 
     event: Literal["samples"] = "samples"
-    phase: str
-    clock: str = Field(description="perf_counter, performance_now; for WebGPU submit, await, slope, timestamp")
-    runs_per_sample: int = Field(ge=1)
-    durations_ns: tuple[int, ...]
+    phase: Text
+    clock: Text = Field(description="perf_counter, performance_now; for WebGPU submit, await, slope, timestamp")
+    runs_per_sample: Count
+    durations_ns: tuple[Duration, ...]
 
 
 class Note(Frozen):
@@ -52,14 +57,33 @@ class Note(Frozen):
 
     event: Literal["note"] = "note"
     kind: Literal["warning", "console", "placement", "provenance", "memory", "progress"]
-    text: str
-    data: dict[str, Any] = Field(default_factory=dict)
+    text: Text
+    data: Data = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        """What a Round takes from `data` has the type that the Round keeps, else the Round could not be read again."""
+        if self.kind == "provenance":
+            _NAMES.validate_python(self.data.get("runtime") or {})
+        elif self.kind == "placement":
+            _NODES.validate_python(self.data.get("providers"))
+            _OPERATORS.validate_python(self.data.get("fallbacks"))
+        elif self.kind == "memory" and any(
+            isinstance(size, int | float) and abs(size) > INT64_MOST for size in self.data.values()
+        ):
+            raise ValueError("a memory size beyond what 64 bits hold")
+        return self
+
+
+_NAMES: TypeAdapter[Any] = TypeAdapter(dict[Text, Text])
+_NODES: TypeAdapter[Any] = TypeAdapter(dict[Text, Annotated[int, Field(ge=0, le=INT64_MOST)]] | None)
+_OPERATORS: TypeAdapter[Any] = TypeAdapter(tuple[Text, ...] | None)
 
 
 class OutputTensor(Frozen):
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
+    name: Text
+    dtype: Text
+    shape: tuple[Annotated[int, Field(ge=0, le=INT64_MOST)], ...]
 
 
 class Outputs(Frozen):
@@ -76,20 +100,20 @@ class Alive(Frozen):
 
 class Done(Frozen):
     event: Literal["done"] = "done"
-    stopped_by: str = Field(description="budget, narrow, most_samples: the rule that ended sampling")
+    stopped_by: Text = Field(description="budget, narrow, most_samples: the rule that ended sampling")
 
 
 class Failed(Frozen):
     event: Literal["failed"] = "failed"
-    code: str
-    reason: str
+    code: Text
+    reason: Text
 
 
 class Refused(Frozen):
     """The runtime says that this cannot be done here, in its own words."""
 
     event: Literal["unsupported"] = "unsupported"
-    reason: str
+    reason: Text
 
 
 Event = Annotated[
@@ -97,6 +121,9 @@ Event = Annotated[
 ]
 LAST_WORDS = (Done, Failed, Refused)
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+
+
+_HEARD = "how many of the page's frames came over earlier connections: it goes on behind them"
 
 
 class CaseMessage(Frozen):
@@ -111,6 +138,7 @@ class CaseMessage(Frozen):
     outputs_to: str
     policy: LoopPolicy
     first_round: bool = Field(default=True, description="placement is asked for in a Case's first Round only")
+    heard: int = Field(default=0, description=_HEARD)
 
 
 class Probe(Frozen):
@@ -118,6 +146,7 @@ class Probe(Frozen):
 
     event: Literal["probe"] = "probe"
     protocol: int = PROTOCOL
+    heard: int = Field(default=0, description=_HEARD)
 
 
 class Ack(Frozen):
@@ -133,9 +162,9 @@ def parse_event(text: str | bytes) -> "Event":
     try:
         event: Event = _EVENT.validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
-        raise ProtocolViolation(f"not an Event: {where}: {first['msg']}") from error
+        raise ProtocolViolation(f"not an Event: {one_line(where, 80)}: {one_line(first['msg'], 200)}") from error
     return event
 
 
@@ -150,6 +179,8 @@ class Conversation:
         self.last: Done | Failed | Refused | None = None
         self.outputs: dict[str, Outputs] = {}
         self._sampled = False
+        self._events = 0
+        self._samples = 0
 
     @property
     def ended(self) -> bool:
@@ -160,6 +191,7 @@ class Conversation:
             if event == self.last:
                 return
             raise ProtocolViolation(f"{event.event} after {self.last.event}")
+        self._count(event)
         if isinstance(event, Hello):
             self._greet(event)
         elif isinstance(event, Failed | Refused):
@@ -174,6 +206,17 @@ class Conversation:
             self._sampled = self._sampled or (event.phase == "sample" and len(event.durations_ns) > 0)
         elif isinstance(event, Done):
             self._finish(event)
+
+    def _count(self, event: "Event") -> None:
+        """An end to what one Round may say. The last word is always heard."""
+        if isinstance(event, LAST_WORDS):
+            return
+        self._events += 1
+        self._samples += len(event.durations_ns) if isinstance(event, Samples) else 0
+        if self._events > MOST_EVENTS:
+            raise ProtocolViolation(f"more than {MOST_EVENTS} events in one Round")
+        if self._samples > MOST_SAMPLES:
+            raise ProtocolViolation(f"more than {MOST_SAMPLES} samples in one Round")
 
     def _greet(self, hello: Hello) -> None:
         if self.hello is not None:

@@ -3,14 +3,18 @@
 Frozen Pydantic models, because each of them crosses a process, a wire or the journal.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.digest import digest_of
+from harness.core.values import INT64_MOST, Count, Inside
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int4")
 Outcome = Literal["ok", "unsupported", "failed"]
+Isolation = Literal["process", "zygote"]
+# What `PlannedCase.versions` says of a browser that tells its version only once it runs.
+UNKNOWN_VERSION = "not known without starting it"
 
 
 class Frozen(BaseModel):
@@ -31,6 +35,12 @@ class Model(Frozen):
     weights: Literal["pretrained", "random"]
     scale: Literal["full", "tiny"] = "full"
     family: str
+    trust_remote_code: bool = Field(default=False, description="the user allowed the model's own Python code to run")
+
+    def canonical(self) -> dict[str, Any]:
+        """What counts in a digest: not what a machine calls it (`name`, `path`), and trust only where it was given."""
+        left_out = {"name", "path", "family"} | (set() if self.trust_remote_code else {"trust_remote_code"})
+        return self.model_dump(mode="json", exclude=left_out)
 
     @property
     def short_name(self) -> str:
@@ -66,12 +76,12 @@ class Case(Frozen):
     browser_version: str | None = Field(default=None, description="version asked for; null means the pinned one")
     runtime: str | None = Field(default=None, description="runtime asked for, `package@version`; null means the pinned")
     precision: str = "fp32"
-    batch_size: int = 1
-    length: int | None = None
-    threads: int = 1
+    batch_size: Count = 1
+    length: Count | None = None
+    threads: Count = 1
     outputs: Literal["host", "device"] = "host"
     cache: Literal["cold", "warm"] = "cold"
-    isolation: Literal["process", "zygote"] = "process"
+    isolation: Isolation = Field(default="process", description="a fresh process, or the fork of one with the imports")
     exporter: str | None = None
     dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
     inputs: str | None = Field(default=None, description="sha256 of inputs that the user gave for a bare .onnx")
@@ -83,8 +93,7 @@ class Case(Frozen):
     def case_id(self) -> str:
         """Digest of the canonical form; what a machine calls the model (`name`, `path`) does not count."""
         form = self.model_dump(mode="json", exclude={"inputs_path"})
-        form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
-        return digest_of(form)
+        return digest_of({**form, "model": self.model.canonical()})
 
     @property
     def slug(self) -> str:
@@ -103,6 +112,8 @@ class Case(Frozen):
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
         if self.outputs != "host":
             parts.append(f"outputs={self.outputs}")
+        if self.isolation != Case.model_fields["isolation"].default:
+            parts.append(self.isolation)
         if self.seed:
             parts.append(f"seed={self.seed}")
         if self.exporter:
@@ -112,12 +123,22 @@ class Case(Frozen):
 
 
 class PlannedCase(Frozen):
-    """A Case, and the outcome it already has when it cannot be done: impossible, or its export failed."""
+    """A Case, and the outcome it already has when it cannot be done (impossible, or its export failed), or the Run
+    whose result stands for it."""
 
     case: Case
     outcome: Literal["unsupported", "failed"] | None = None
     code: str | None = None
     reason: str | None = None
+    versions: dict[str, str] | None = Field(
+        default=None, description="what its numbers depend on, as it was when the Run began; null: not known"
+    )
+    reused_from: str | None = Field(default=None, description="run_id of a stored result; the Case is not measured")
+
+    @property
+    def to_measure(self) -> bool:
+        """Whether anything is to be done for it: neither decided nor known already."""
+        return self.outcome is None and self.reused_from is None
 
 
 class LoopPolicy(Frozen):
@@ -145,6 +166,7 @@ class Policy(Frozen):
     rounds: int = 3
     budget_ns: int = Field(default=20_000_000_000, description="warm-up and sampling of all Rounds of one Case")
     seed: int = 0
+    quiet: Literal["warn", "strict", "off"] = Field(default="warn", description="what noise on the machine leads to")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
 
     def loop(self) -> LoopPolicy:
@@ -170,20 +192,22 @@ class Tensor(Frozen):
     """A tensor as raw little-endian bytes in row-major order; `file` is relative to the Artifact's folder."""
 
     name: str
-    dtype: str = Field(description="numpy's name: float32, int64, bool …")
-    shape: tuple[int, ...]
-    file: str
+    dtype: str = Field(
+        description="numpy's name: float32, int64, bool …", pattern=r"^(bool|bfloat16|u?int\d{1,2}|float\d{1,2}\w*)$"
+    )
+    shape: tuple[Annotated[int, Field(ge=0, le=INT64_MOST)], ...]
+    file: Inside
 
 
 class Graph(Frozen):
     """An ONNX graph and the files that hold its external data, relative to the Artifact's folder."""
 
-    file: str
-    external: tuple[str, ...] = ()
+    file: Inside
+    external: tuple[Inside, ...] = ()
 
 
 class ArtifactFile(Frozen):
-    path: str
+    path: Inside
     size_bytes: int
     sha256: str
 
@@ -205,7 +229,7 @@ class Artifact(Frozen):
     inputs: tuple[Tensor, ...]
     expected: tuple[Tensor, ...]
     onnx: dict[str, Graph] = Field(description="precision → graph")
-    hf: str | None = Field(default=None, description="folder that from_pretrained loads")
+    hf: Inside | None = Field(default=None, description="folder that from_pretrained loads")
     files: tuple[ArtifactFile, ...]
     notes: tuple[str, ...] = ()
 
@@ -253,11 +277,24 @@ class Browser(Frozen):
 
     name: str
     title: str
+    engine: Literal["chromium", "firefox", "webkit"]
     driver: Literal["playwright", "selenium", "attach"]
-    find: tuple[dict[str, str], ...] = Field(description="places to look, in order; one key each: npm, playwright")
+    find: tuple[dict[str, str], ...] = Field(
+        description="places to look, in order; each has one of npm (package), playwright (its own build), channel"
+        " (an installed product, as Playwright names it), path (a program; with `binary`, a pattern, it is that one's"
+        " WebDriver)"
+    )
     install: str
-    args: tuple[str, ...]
-    platform_args: dict[str, tuple[str, ...]] = Field(description="platform → flags without which it is not there")
+    args: tuple[str, ...] = ()
+    preferences: dict[str, bool | int | str] = Field(default_factory=dict, description="Firefox's")
+    root_environment: dict[str, str] = Field(default_factory=dict, description="what it is started with as root")
+    platform_args: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="platform → flags without which it is not there"
+    )
+    platform_preferences: dict[str, dict[str, bool | int | str]] = {}
+    options_key: str | None = Field(default=None, description="where a WebDriver wants the binary and its flags")
+    needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
+    keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
     limits: tuple[str, ...] = ()
 
 

@@ -1,11 +1,13 @@
 """What was observed, and what follows from it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from harness.core.events import Samples
-from harness.core.nouns import Frozen, Outcome, Plan
+from harness.core.nouns import UNKNOWN_VERSION, Frozen, Outcome, Plan, PlannedCase
+from harness.core.values import INT64_MOST, Count, Data, Duration, Text
 
 
 class Verdict(Frozen):
@@ -25,25 +27,27 @@ class Verdict(Frozen):
 class Round(Frozen):
     """One Case once, in one fresh process or tab."""
 
-    round_id: str
-    run_id: str
-    case_id: str
-    number: int = Field(description="1 for the Case's first Round")
+    round_id: Text
+    run_id: Text
+    case_id: Text
+    number: Count = Field(description="1 for the Case's first Round")
     started_at: str = Field(description="UTC, ISO 8601")
     outcome: Outcome
-    code: str | None = None
-    reason: str | None = None
-    stopped_by: str | None = None
-    runtime: dict[str, str] = Field(default_factory=dict)
-    provenance: dict[str, Any] = Field(default_factory=dict)
-    phases: dict[str, int] = Field(default_factory=dict, description="phase → duration in nanoseconds")
-    phase_details: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    code: Text | None = None
+    reason: Text | None = None
+    stopped_by: Text | None = None
+    runtime: dict[Text, Text] = Field(default_factory=dict)
+    provenance: Data = Field(default_factory=dict)
+    phases: dict[Text, Duration] = Field(default_factory=dict, description="phase → duration in nanoseconds")
+    phase_details: dict[Text, Data] = Field(default_factory=dict)
     samples: tuple[Samples, ...] = ()
-    memory_bytes: dict[str, int] = Field(default_factory=dict, description="source → bytes; sources are never added up")
-    placement: dict[str, int] | None = Field(default=None, description="execution provider → nodes")
-    fallbacks: tuple[str, ...] = Field(default=(), description="operators that fell back, named")
+    memory_bytes: dict[Text, Annotated[int, Field(ge=0, le=INT64_MOST)]] = Field(
+        default_factory=dict, description="source → bytes; sources are never added up"
+    )
+    placement: dict[Text, int] | None = Field(default=None, description="execution provider → nodes")
+    fallbacks: tuple[Text, ...] = Field(default=(), description="operators that fell back, named")
     verdict: Verdict | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     def per_run_ns(self, phase: str = "sample", clock: str | None = None) -> list[float]:
         """Nanoseconds per run of every Sample of the phase, in the order taken."""
@@ -76,15 +80,54 @@ class CaseResult(Frozen):
     correct: Verdict | None = None
     clock: dict[str, Any] = Field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    measured_at: str | None = Field(default=None, description="when its first Round began; null: never measured")
+    reused_from: str | None = Field(default=None, description="the Run it was measured in, when another shows it")
+
+    def reused(self, versions: Mapping[str, str]) -> "CaseResult":
+        """This result as another Run shows it; `versions` are those that the other Run compared."""
+        doubts = self.doubts
+        if versions.get("browser") == UNKNOWN_VERSION:
+            doubts = (*doubts, f"reused although the browser's version now is {UNKNOWN_VERSION}")
+        return self.model_copy(update={"reused_from": self.run_id, "doubts": doubts})
+
+
+def reused_result(run_id: str, planned: PlannedCase, stored: CaseResult | None) -> CaseResult:
+    """What a Run shows of a Case that it did not measure: the stored result, or that it is there no more."""
+    if stored is not None:
+        return stored.reused(planned.versions or {})
+    return CaseResult(
+        run_id=run_id,
+        case_id=planned.case.case_id,
+        outcome="failed",
+        code="reused_missing",
+        reason=f"it was taken from run {planned.reused_from}, which this database does not hold",
+        reused_from=planned.reused_from,
+    )
+
+
+class KnownResult(Frozen):
+    """What a database holds of a Case, as far as it matters for whether it has to be measured again."""
+
+    run_id: str
+    case_id: str
+    outcome: Outcome
+    rounds_ok: int
+    measured_at: str = Field(description="when its first Round began, UTC, ISO 8601")
+    rounds_planned: int
+    budget_ns: int = Field(description="for all the Rounds that were planned")
+    versions: dict[str, str] | None = Field(description="see PlannedCase")
+    runtimes: int = Field(description="how many different runtimes its ok Rounds told of")
+    quiet: bool | None = Field(default=None, description="whether its Run found the machine quiet; null: nobody looked")
 
 
 class Run(Frozen):
     """One invocation: a Plan on a Machine at a time."""
 
-    run_id: str
+    run_id: Text
     started_at: str = Field(description="UTC, ISO 8601")
     ended_at: str | None = None
-    command: str = Field(description="as typed, for eyes")
-    machine: dict[str, Any] = Field(description="fingerprint; `machine_id` is its digest")
+    command: Text = Field(description="as typed, for eyes")
+    machine: Data = Field(description="fingerprint; `machine_id` is its digest")
     plan: Plan
     interrupted: bool = False
+    resumed_at: tuple[str, ...] = Field(default=(), description="UTC, ISO 8601: when it was gone on with after an end")

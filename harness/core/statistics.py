@@ -219,7 +219,12 @@ def _tau_of_ar1(correlation: Sequence[float], n: int) -> float:
     """
     if len(correlation) < 2:
         return 1.0
-    first = min(0.99, max(0.0, correlation[1] + 1 / n))
+    return _tau_of_first(min(0.99, max(0.0, correlation[1] + 1 / n)))
+
+
+@lru_cache(maxsize=1024)
+def _tau_of_first(first: float) -> float:
+    """Kept, because all that is asked of a Round asks for it, and close to 1 the sum has tens of thousands of terms."""
     phi = power = math.sin(math.pi / 2 * first)
     tau = 1.0
     while power > 1e-4:

@@ -3,26 +3,32 @@
 import re
 
 from harness.core.errors import UserMistake
+from harness.core.text import one_line
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 BYTES_PER_MB = 1_000_000
 
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h)?")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(?P<unit>ms|s|m|h)?")
+_LONGEST_NS = 30 * 24 * 3600 * NS_PER_S
 _NS_PER_UNIT = {"ms": NS_PER_MS, "s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
 
 
 def parse_duration(text: str) -> int:
     """Nanoseconds from `20s`, `500ms`, `2m`, `1.5h`; a bare number is seconds.
 
-    Raises UserMistake when the text is none of these or not above zero.
+    Raises UserMistake when the text is none of these, not above zero, or longer than 30 days.
     """
     match = _DURATION.fullmatch(text.strip().lower())
     duration_ns = 0
     if match:
         duration_ns = round(float(match["number"]) * _NS_PER_UNIT[match["unit"] or "s"])
     if duration_ns <= 0:
-        raise UserMistake("bad_duration", f"{text!r} is not a duration", "write 500ms, 20s, 2m or 1h")
+        raise UserMistake("bad_duration", f"{one_line(text, 60)!r} is not a duration", "write 500ms, 20s, 2m or 1h")
+    if duration_ns > _LONGEST_NS:
+        raise UserMistake(
+            "bad_duration", f"{one_line(text, 60)!r} is longer than 30 days", "write 500ms, 20s, 2m or 1h"
+        )
     return duration_ns
 
 

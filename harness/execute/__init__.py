@@ -1,9 +1,12 @@
 """Case + Artifact → Events. Whoever answers, the Events are the same.
 
 executor.py     the seam: Assignment in, Events out; with a fake beside the real ones
-native.py       `python -m native.worker`, one fresh process per Round
+native.py       one fresh worker per Round, started or forked; its lines are the Events
+zygotes.py      start `python -m native.zygote` and have it fork workers
+watchdog.py     ends what gets nowhere, native or page
 page.py         a page in a browser, one fresh browser per Round
 page_server.py  the page's files, the Artifact's files and the websocket, on loopback
 drivers.py      drive a browser: find it, start it, open a URL, end it
 embedded.py     the embedded Chromium from the page's npm packages
+browser_version.py  the version that a Round would find now, without starting it
 """

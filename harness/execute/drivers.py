@@ -1,26 +1,38 @@
-"""Drive a browser: find it, start it with what the platform needs, open a URL, end it.
+"""What it is to drive a browser: find it, start it with what the platform needs, open a URL, end it.
 
-A driver is one class with `open` and `close`; Playwright is the first. Selenium (WebKitGTK, Safari) and `attach`
-(a person opens the URL) fit the same two methods, because all else goes through the page's websocket.
+A driver is one class with `open`, `end` and `close`: Playwright's, and Selenium's (WebKitGTK, Safari). `attach` (a
+person opens the URL) fits the same methods, because all else goes through the page's websocket.
 """
 
 import asyncio
 import contextlib
-import os
-import secrets
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
-from harness.core.errors import HarnessError, Unsupported
+from harness.core.errors import HarnessError
+from harness.core.events import Failed
 from harness.core.nouns import Browser
-from harness.execute.embedded import find_embedded
+from harness.processes.children import TEMPORARY
 
-_OPEN_TIMEOUT_MS = 60_000
-_CLOSE_TIMEOUT_S = 10
-_NO_PLAYWRIGHT = "playwright is not installed: pip install 'model-benchmark-harness[browser]'"
+_HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+_CONSOLE_LINES = 20
+_CONSOLE_LINE_LENGTH = 1000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a browser may take for what is no measurement."""
+
+    open_s: float = 60.0
+    close_s: float = 10.0
+    # A page that computes in its main thread cannot reconnect meanwhile; longer than this it is given up.
+    link_s: float = 30.0
+    probe_s: float = 60.0
 
 
 @dataclass
@@ -29,12 +41,28 @@ class Tab:
 
     provenance: dict[str, Any]
     pid: int | None
+    rounds_before: int = 0  # that its browser has served
     console: list[str] = field(default_factory=list)
-    ended: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    # To be called once the page has spoken, for drivers that must know then what it runs in.
+    arrived: Callable[[], None] = lambda: None
+    # Where nothing tells by itself how a page ended: asks, and says it to this Tab. Never while something is measured.
+    look: Callable[[], Awaitable[None]] | None = None
+    ended: asyncio.Future[Failed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    def end(self, how: str) -> None:
+    def end(self, code: str, how: str) -> None:
+        """The first to say so is the one that counts."""
         if not self.ended.done():
-            self.ended.set_result(how)
+            self.ended.set_result(Failed(code=code, reason=how))
+
+    def hear(self, line: str) -> bool:
+        """Keep a line of the console; False when there is no room for another. The first lines tell the cause."""
+        if len(self.console) < _CONSOLE_LINES:
+            self.console.append(line[:_CONSOLE_LINE_LENGTH])
+        return len(self.console) < _CONSOLE_LINES
+
+    def has_process(self) -> bool:
+        """Whether the browser still runs, as far as that can be known: its driver may be gone, and say nothing."""
+        return self.pid is None or is_running(self.pid)
 
 
 class BrowserFailed(HarnessError):
@@ -42,15 +70,17 @@ class BrowserFailed(HarnessError):
 
 
 class Driver(Protocol):
-    async def open(self, browser: Browser, platform: str | None, url: str) -> Tab:
-        """A fresh browser with an empty profile at the URL.
+    async def open(self, browser: Browser, platform: str | None, url: str, warm: bool = False) -> Tab:
+        """A fresh tab at the URL: in a fresh browser with an empty profile, or, where `warm` will do, in one that was
+        kept with the same flags.
 
         Raises Unsupported when there is no such browser, BrowserFailed when it is there and does not start.
         """
         ...
 
-    async def end(self, tab: Tab) -> None:
-        """Close the tab and its browser, and make sure that no process of it is left."""
+    async def end(self, tab: Tab, keep: bool = False) -> None:
+        """Close the tab, and its browser unless it may be kept for another Round; no process or file of what was closed
+        is left."""
         ...
 
     async def close(self) -> None: ...
@@ -63,114 +93,41 @@ def platform_args(browser: Browser, platform: str | None) -> list[str]:
     return list(dict.fromkeys(flags))
 
 
-class PlaywrightDriver:
-    """Chromium and what else Playwright drives; one Playwright for the Run, one browser process per Round."""
-
-    def __init__(self) -> None:
-        self._playwright: Any = None
-        self._open: dict[int, Any] = {}
-
-    async def open(self, browser: Browser, platform: str | None, url: str) -> Tab:
-        executable, environment = await asyncio.to_thread(self._find, browser)
-        playwright = await self._start()
-        # No process tells Playwright its id; an argument of our own makes the browser's root findable.
-        mark = f"--harness-round={secrets.token_hex(8)}"
-        args = [*platform_args(browser, platform), mark]
-        from playwright.async_api import Error
-
-        try:
-            started = await playwright.chromium.launch(
-                executable_path=executable, args=args, env=environment, headless=True, timeout=_OPEN_TIMEOUT_MS
-            )
-        except Error as error:
-            if "Executable doesn't exist" in str(error):
-                raise Unsupported(f"there is no {browser.name} here: {browser.install}") from error
-            raise BrowserFailed(f"{browser.name} does not start: {_first_line(error)}") from error
-        provenance = {
-            "name": browser.name, "version": started.version, "path": str(executable or "playwright's own"),
-            "args": args[:-1], "driver": "playwright", "headless": True,
-        }  # fmt: skip
-        tab = Tab(provenance=provenance, pid=_find_pid(mark))
-        self._open[id(tab)] = started
-        started.on("disconnected", lambda _: tab.end("the browser ended"))
-        try:
-            await _visit(started, tab, url)
-        except Error as error:
-            tab.end(f"the page did not open: {_first_line(error)}")
-        return tab
-
-    async def end(self, tab: Tab) -> None:
-        processes = _tree(tab.pid)
-        started = self._open.pop(id(tab), None)
-        if started is not None:
-            # Ctrl-C reaches Playwright's own process as well; with that gone it raises a bare Exception.
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(started.close(), _CLOSE_TIMEOUT_S)
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-
-    async def close(self) -> None:
-        if self._playwright is not None:
-            with contextlib.suppress(Exception):  # for the same reason
-                await asyncio.wait_for(self._playwright.stop(), _CLOSE_TIMEOUT_S)
-            self._playwright = None
-
-    async def _start(self) -> Any:
-        if self._playwright is None:
-            try:
-                from playwright.async_api import async_playwright
-            except ImportError as error:
-                raise Unsupported(_NO_PLAYWRIGHT) from error
-            self._playwright = await async_playwright().start()
-        return self._playwright
-
-    def _find(self, browser: Browser) -> tuple[Path | None, dict[str, str]]:
-        """The first of the browser's places that holds it; None as path leaves the finding to Playwright."""
-        reasons = []
-        for place in browser.find:
-            if "npm" in place:
-                try:
-                    return find_embedded(place["npm"])
-                except Unsupported as error:
-                    reasons.append(str(error))
-            elif "playwright" in place:
-                return None, dict(os.environ)
-        raise Unsupported(f"there is no {browser.name} here ({'; '.join(reasons)}): {browser.install}")
+def platform_preferences(browser: Browser, platform: str | None) -> dict[str, bool | int | str]:
+    """The browser's preferences for a platform; for None (a probe) those of every platform."""
+    names = list(browser.platform_preferences) if platform is None else [platform]
+    more = {key: value for name in names for key, value in browser.platform_preferences.get(name, {}).items()}
+    return {**browser.preferences, **more}
 
 
-async def _visit(browser: Any, tab: Tab, url: str) -> None:
-    """A new tab at the URL, whose console and end the Tab hears of."""
-    page = await (await browser.new_context()).new_page()
-    page.on("crash", lambda _: tab.end("the page crashed"))
-    page.on("close", lambda _: tab.end("the page was closed"))
-    page.on("pageerror", lambda error: tab.console.append(f"page error: {error}"))
-    page.on("console", lambda line: tab.console.append(f"{line.type}: {line.text}") if _worth(line.type) else None)
-    await page.goto(url, timeout=_OPEN_TIMEOUT_MS, wait_until="commit")
+def homes(folder: Path) -> dict[str, str]:
+    """The environment in which all that a browser writes lies in the folder: its temporary files, its caches (compiled
+    shaders too: they would make the next browser warm), its downloads. Elsewhere than on Linux only the first."""
+    names = (*TEMPORARY, *_HOMES) if sys.platform == "linux" else TEMPORARY
+    return dict.fromkeys(names, str(folder))
 
 
-def _worth(kind: str) -> bool:
-    return kind in ("error", "warning")
+def pages_of(pid: int | None) -> tuple[int, ...]:
+    """The processes of a browser's pages (Chromium's, WebKit's)."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(pid).children(recursive=True) if pid is not None else ():
+            with contextlib.suppress(psutil.Error):
+                is_page = "WebProcess" in process.name() or "--type=renderer" in process.cmdline()
+                found += [process.pid] if is_page else []
+    return tuple(found)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _find_pid(mark: str) -> int | None:
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            line = process.cmdline()
-            if mark in line and not any(part.startswith("--type=") for part in line):
-                return process.pid
-    return None
-
-
-def _tree(pid: int | None) -> list[psutil.Process]:
-    if pid is None:
-        return []
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and was not yet collected is none."""
     try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return False
+
+
+def words_of(error: Exception) -> str:
+    """The first line of what was said; a timeout says nothing."""
+    text = str(error).removeprefix("BrowserType.launch: ")  # Playwright's name for what was called
+    lines = (line.strip(" ║╔╗╚╝═") for line in text.splitlines())  # it puts some of its messages into a box
+    return next(filter(None, lines), "it gave no answer in time")

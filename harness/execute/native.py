@@ -1,18 +1,17 @@
-"""One fresh `python -m native.worker` per Round; its stdout lines are the Events."""
+"""One fresh worker per Round, started or forked; its stdout lines are the Events."""
 
-import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from harness.catalog import ROOT
-from harness.core.errors import ProtocolViolation
-from harness.core.events import LAST_WORDS, Ack, Event, Failed, Note, Outputs, parse_event
+from harness.core.errors import ProtocolViolation, Unsupported
+from harness.core.events import LAST_WORDS, Ack, Event, Failed, Note, Outputs, Phase, Refused, parse_event
+from harness.core.nouns import Case
 from harness.execute.executor import Assignment, MemoryProbe
-
-_LINE_LIMIT = 16 * 1024 * 1024  # asyncio's default of 64 KiB is less than a batch of samples
-_STDERR_KEPT = 2000
+from harness.execute.zygotes import Zygote, ZygoteEnded
+from harness.processes.child import Child, start_child
+from harness.processes.endings import how_it_ended, oom_kills
 
 
 class NativeExecutor:
@@ -20,76 +19,87 @@ class NativeExecutor:
 
     def __init__(self, memory: MemoryProbe) -> None:
         self._memory = memory
+        # One for each backend and number of threads, since libraries read that number when they are imported.
+        self._zygotes: dict[tuple[str, int], Zygote] = {}
 
     async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "native.worker", cwd=ROOT, limit=_LINE_LIMIT, start_new_session=True,
-            env=_environment(assignment.case.threads),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert worker.stderr
-        errors = asyncio.create_task(worker.stderr.read())
+        kills = oom_kills()
         try:
-            async for event in self._listen(worker, assignment, errors):
-                yield event
+            worker = await self._begin(assignment.case)
+        except Unsupported as reason:
+            yield Refused(reason=str(reason))
+            return
+        except ZygoteEnded as gone:
+            yield how_it_ended(gone.code, gone.error, None, (kills, oom_kills()), who="the worker's zygote")
+            return
+        except OSError as error:
+            yield Failed(code="worker_start", reason=f"no worker could be started: {error}")
+            return
+        try:
+            async with aclosing(self._listen(worker, assignment, kills)) as events:
+                async for event in events:
+                    yield event
         finally:
-            _end_group(worker)
-            await worker.wait()
-            await errors
+            await worker.end()
 
     async def close(self) -> None:
-        return None
+        for zygote in self._zygotes.values():
+            await zygote.close()
+        self._zygotes.clear()
 
-    async def _listen(
-        self, worker: asyncio.subprocess.Process, assignment: Assignment, errors: asyncio.Task[bytes]
-    ) -> AsyncGenerator[Event, None]:
-        assert worker.stdin and worker.stdout
-        message = assignment.message(str(assignment.artifact_dir), str(assignment.outputs_dir))
-        worker.stdin.write(message.model_dump_json().encode() + b"\n")
+    async def _begin(self, case: Case) -> Child:
+        environment = _environment(case.threads)
+        if case.isolation == "process":
+            return await start_child((sys.executable, "-m", "native.worker"), environment)
+        known = (case.backend, case.threads)
+        if zygote := self._zygotes.get(known):
+            try:
+                return await zygote.fork()
+            except ZygoteEnded:  # since the last Round: nothing of this one has begun, so another can fork it
+                await self._zygotes.pop(known).close()
+        self._zygotes[known] = await Zygote.start(case.backend, environment)
+        return await self._zygotes[known].fork()
+
+    async def _listen(self, worker: Child, assignment: Assignment, kills: int | None) -> AsyncGenerator[Event, None]:
+        reached: str | None = None
+        worker.say(assignment.message(str(assignment.artifact_dir), str(assignment.outputs_dir)).model_dump_json())
         while True:
+            line = b""
             try:
-                line = await asyncio.wait_for(worker.stdout.readline(), assignment.silence_limit_s)
-            except TimeoutError:
-                yield Failed(code="silence", reason=f"the worker said nothing for {assignment.silence_limit_s:g} s")
-                return
-            if not line:
-                yield await _crashed(worker, errors)
-                return
-            try:
+                line = await worker.line()
+                if not line:
+                    yield await _ending(worker, reached, kills)
+                    return
                 event = parse_event(line)
             except ProtocolViolation as error:
-                yield Failed(code="protocol", reason=str(error))
+                said = f"; it said {repr(line)[:80]}" if line else ""
+                yield Failed(code="protocol", reason=f"{error}{said}")
                 return
+            if isinstance(event, Phase):
+                reached = event.phase
             if isinstance(event, Outputs) and event.iteration == "last":
                 # The high-water mark, read once, after the timing and before anything else uses memory.
                 data = {"peak_rss": self._memory(worker.pid).get("tree_hwm_rss", 0)}
                 yield Note(kind="memory", text="high-water mark of the worker", data=data)
-            yield event
             if isinstance(event, LAST_WORDS):
-                worker.stdin.write(Ack().model_dump_json().encode() + b"\n")
+                worker.say(Ack().model_dump_json())
+                yield event
                 return
+            yield event
+
+
+async def _ending(worker: Child, reached: str | None, kills: int | None) -> Failed:
+    code, error, who = await worker.ended, await worker.last_error(), "the worker"
+    if isinstance(worker.lost, ZygoteEnded):
+        code, error, who = worker.lost.code, worker.lost.error, "the worker's zygote"
+    return how_it_ended(code, error, reached, (kills, oom_kills()), who)
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """The caller's environment, with one thread count for every library that reads one at import."""
+    """The caller's environment, with one thread count for every library that reads one at import.
+
+    ONNX Runtime starts a thread at import that sends usage data over the network; nothing but the Case runs here.
+    """
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    return {**os.environ, **counts, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-
-
-async def _crashed(worker: asyncio.subprocess.Process, errors: asyncio.Task[bytes]) -> Failed:
-    code = await worker.wait()
-    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    said = (await errors).decode(errors="replace").strip()[-_STDERR_KEPT:]
-    last_line = said.splitlines()[-1] if said else "it said nothing on stderr"
-    return Failed(code="crashed", reason=f"the worker ended {how} before its last word: {last_line}")
-
-
-def _end_group(worker: asyncio.subprocess.Process) -> None:
-    """End the worker and everything it started; on Windows, where there are no such groups, the worker alone."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(worker.pid, signal.SIGKILL)
-        elif worker.returncode is None:
-            worker.kill()
-    except ProcessLookupError:
-        pass
+    quiet = {"TOKENIZERS_PARALLELISM": "false", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**os.environ, **counts, **quiet, "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""A page in a browser: one fresh browser, one fresh tab and one seat at the page server per Round."""
+"""A page in a browser: one fresh tab and one seat at the page server per Round, in a fresh browser or in a kept one."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,21 +7,30 @@ from typing import Any
 
 from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.events import LAST_WORDS, Alive, Event, Failed, Hello, Note, Outputs, Probe, Refused
+from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
 from harness.core.nouns import Browser
-from harness.execute.drivers import BrowserFailed, Driver, PlaywrightDriver, Tab
-from harness.execute.executor import Assignment, MemoryProbe
+from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
+from harness.execute.executor import Assignment, MemoryProbe, PeakReset
 from harness.execute.page_server import PageServer, Seat
+from harness.execute.playwright_driver import PlaywrightDriver
+from harness.execute.selenium_driver import SeleniumDriver
+from harness.execute.watchdog import watched
 
-_CONSOLE_KEPT = 20
-_PROBE_LIMIT_S = 60.0
+_LOOK_AGAIN_S = 0.25
+# A page whose line was cut tries again after half a second; a WebDriver may not yet know where its page is.
+_COMES_BACK_S = 1.5
+_DRIVERS: dict[str, type[PlaywrightDriver] | type[SeleniumDriver]] = {
+    "playwright": PlaywrightDriver, "selenium": SeleniumDriver,
+}  # fmt: skip
 
 
 class PageExecutor:
     """Runs Rounds in browsers; the page server and the drivers start with the first of them."""
 
-    def __init__(self, memory: MemoryProbe) -> None:
+    def __init__(self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None) -> None:
         self._memory = memory
+        self._reset_peaks = reset_peaks
+        self._limits = limits or Limits()
         self._server: PageServer | None = None
         self._drivers: dict[str, Driver] = {}
 
@@ -36,17 +45,23 @@ class PageExecutor:
             yield Refused(reason=f"a version of its own cannot be chosen for {browser.name} here")
             return
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
-        async with aclosing(self._converse(browser, case.platform, seat, assignment.silence_limit_s)) as events:
+        warm = case.isolation == "zygote"
+        async with aclosing(self._converse(browser, case.platform, seat, warm)) as events:
             async for event in events:
                 yield event
 
     async def greet(self, browser: Browser) -> Hello | Failed | Refused:
-        """What a browser says of itself on a probe page, with the flags of every platform."""
+        """What a browser says of itself on a probe page, with every platform's flags; and what its driver knows."""
         seat = Seat(lambda _: Probe())
-        async with aclosing(self._converse(browser, None, seat, _PROBE_LIMIT_S)) as events:
+        hello: Hello | None = None
+        async with aclosing(watched(self._converse(browser, None, seat), self._limits.probe_s)) as events:
             async for event in events:
-                if isinstance(event, Hello | Failed | Refused):
+                if isinstance(event, Failed | Refused):
                     return event
+                if isinstance(event, Hello):
+                    hello = event
+                elif hello is not None and isinstance(event, Note) and "browser" in event.data:
+                    return hello.model_copy(update={"provenance": {**hello.provenance, **event.data}})
         return Failed(code="silence", reason="the probe page said nothing")
 
     async def close(self) -> None:
@@ -56,15 +71,20 @@ class PageExecutor:
             await self._server.close()
 
     async def _converse(
-        self, browser: Browser, platform: str | None, seat: Seat, silence_limit_s: float
+        self, browser: Browser, platform: str | None, seat: Seat, warm: bool = False
     ) -> AsyncGenerator[Event, None]:
+        """`warm`: in a browser that was kept, if there is one; and kept again, unless something went wrong."""
         tab: Tab | None = None
+        well = False
         server = await self._serve()
         try:
             driver = self._driver(browser)
-            tab = await driver.open(browser, platform, server.take(seat))
-            async with aclosing(self._listen(tab, seat, silence_limit_s)) as events:
+            tab = await driver.open(browser, platform, server.take(seat), warm)
+            fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
+            async with aclosing(self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process")) as events:
                 async for event in events:
+                    # Silence and a word out of turn are seen by others: they close us before the last word.
+                    well = isinstance(event, Done | Refused)
                     yield event
         except Unsupported as reason:
             yield Refused(reason=str(reason))
@@ -73,26 +93,40 @@ class PageExecutor:
         finally:
             server.leave(seat)
             if tab is not None:
-                await driver.end(tab)
+                await driver.end(tab, keep=warm and well)
 
-    async def _listen(self, tab: Tab, seat: Seat, silence_limit_s: float) -> AsyncGenerator[Event, None]:
+    def _peaks_begin_anew(self, tab: Tab) -> bool:
+        return tab.pid is not None and self._reset_peaks is not None and self._reset_peaks(tab.pid)
+
+    async def _listen(self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str) -> AsyncGenerator[Event, None]:
         greeted = False
         while True:
-            event = await _next_event(tab, seat, silence_limit_s)
+            event = await _next_event(tab, seat, self._limits.link_s)
             if isinstance(event, Outputs) and event.iteration == "last" and tab.pid is not None:
-                yield Note(kind="memory", text="the browser's process tree", data=dict(self._memory(tab.pid)))
+                yield self._memory_note(tab.pid, fresh_peaks)
             last = isinstance(event, LAST_WORDS)
             if last and greeted:
-                for line in tab.console[:_CONSOLE_KEPT]:
-                    yield Note(kind="console", text=line[:1000])
+                for line in tab.console:
+                    yield Note(kind="console", text=line.replace(seat.token, "…"))  # the browser names our addresses
             if isinstance(event, Failed) and not greeted and tab.console:
                 event = event.model_copy(update={"reason": f"{event.reason}; its console says: {tab.console[0][:300]}"})
             yield event
             if isinstance(event, Hello):
                 greeted = True
-                yield Note(kind="provenance", text="browser", data={"browser": tab.provenance})
+                tab.arrived()
+                data = {"browser": tab.provenance, "isolation": isolation}
+                yield Note(kind="provenance", text="browser", data=data)
             if last:
                 return
+
+    def _memory_note(self, pid: int, fresh_peaks: bool) -> Note:
+        """A peak that an earlier Round of the same browser may have left is not this Round's."""
+        found = dict(self._memory(pid))
+        if fresh_peaks:
+            return Note(kind="memory", text="the browser's process tree", data=found)
+        found.pop("tree_hwm_rss", None)
+        text = "the browser's process tree now; its peak is unknown, since the browser served earlier Rounds"
+        return Note(kind="memory", text=text, data=found)
 
     async def _serve(self) -> PageServer:
         if self._server is None:
@@ -101,35 +135,41 @@ class PageExecutor:
         return self._server
 
     def _driver(self, browser: Browser) -> Driver:
-        if browser.driver != "playwright":
+        if browser.driver not in _DRIVERS:
             raise Unsupported(f"{browser.name} is driven by {browser.driver}, which is not offered here")
-        return self._drivers.setdefault(browser.driver, PlaywrightDriver())
+        if browser.driver not in self._drivers:
+            self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits)
+        return self._drivers[browser.driver]
 
 
-async def _next_event(tab: Tab, seat: Seat, silence_limit_s: float) -> Event:
-    """The page's next word, or the word that we must say for it when it ended or got nowhere.
-
-    `alive` says that the page's script runs, not that it gets on: a runtime that never answers must not wait for ever.
-    """
-    deadline = asyncio.get_running_loop().time() + silence_limit_s
-    while isinstance(event := await _next_word(tab, seat, deadline), Alive):
-        pass
-    return event
-
-
-async def _next_word(tab: Tab, seat: Seat, deadline: float) -> Event:
+async def _next_event(tab: Tab, seat: Seat, link_limit_s: float) -> Event:
+    """The page's next word, or the word that we must say for it when it has ended or cannot be heard."""
     waiting = asyncio.create_task(seat.events.get())
-    both: set[asyncio.Future[Any]] = {waiting, tab.ended}
+    cut = asyncio.create_task(_cut(tab, seat, link_limit_s))
+    any_of: set[asyncio.Future[Any]] = {waiting, cut, tab.ended}
     try:
-        await asyncio.wait(both, timeout=_until(deadline), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return waiting.result()
-        if tab.ended.done():
-            return Failed(code="page_ended", reason=tab.ended.result())
-        return Failed(code="silence", reason="the page got nowhere for as long as a Round may be silent")
+        return tab.ended.result() if tab.ended.done() else cut.result()
     finally:
         waiting.cancel()
+        cut.cancel()
 
 
-def _until(deadline: float) -> float:
-    return max(0.0, deadline - asyncio.get_running_loop().time())
+async def _cut(tab: Tab, seat: Seat, limit_s: float) -> Failed:
+    """Waits for the page's line to be down for too long, or down for good: a driver that died cannot tell us that its
+    browser did. Looks only while the line is down; the page comes back by itself when it can."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await seat.down.wait()
+        began = loop.time()
+        while seat.down.is_set():
+            if not tab.has_process():
+                return Failed(code="browser_ended", reason="the browser ended before the page's last word")
+            if tab.look is not None and seat.page is not None and loop.time() > began + _COMES_BACK_S:
+                await tab.look()
+            if loop.time() > began + limit_s:
+                what = "never came" if seat.page is None else "was cut and did not come back"
+                return Failed(code="link_lost", reason=f"the page's line {what} within {limit_s:g} s")
+            await asyncio.sleep(_LOOK_AGAIN_S)

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
 from harness.catalog import PAGE_ROOT
-from harness.core.errors import ProtocolViolation
+from harness.core.errors import DISK_FULL, ProtocolViolation
 from harness.core.events import LAST_WORDS, Ack, CaseMessage, Event, Failed, Probe, Stop, parse_event
 
 _ISOLATION = {
@@ -23,9 +23,16 @@ _ISOLATION = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",  # a Round that finds its model in the browser's cache has not fetched it
 }
-_LARGEST_OUTPUT_BYTES = 4 * 1024**3
+_LARGEST_OUTPUT_BYTES = 4 * 1024**3  # of one Round together
+_LARGEST_FRAME_BYTES = 16 * 1024 * 1024  # as long as a native worker's line may be
 _CHUNK_BYTES = 1024 * 1024
 _Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass
@@ -35,8 +42,23 @@ class Seat:
     message: Callable[["Seat"], CaseMessage | Probe]
     artifact_dir: Path | None = None
     outputs_dir: Path | None = None
+    received_bytes: int = 0
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    page: str | None = field(default=None, init=False)  # which load of the page has it
+    heard: int = field(default=0, init=False)
+    links: int = field(default=0, init=False)
+    down: asyncio.Event = field(default_factory=_set_event, init=False)
+
+    def take_link(self) -> int:
+        """The number of a new connection: what an earlier one still says counts no more."""
+        self.links += 1
+        self.down.clear()
+        return self.links
+
+    def drop_link(self, number: int) -> None:
+        if number == self.links:
+            self.down.set()
 
 
 class PageServer:
@@ -48,7 +70,7 @@ class PageServer:
         self.origin = ""
 
     async def open(self) -> None:
-        app = web.Application(middlewares=[_isolate])
+        app = web.Application(middlewares=[_isolate, self._only_ours])
         app.router.add_get("/link/{token}", self._link)
         app.router.add_get("/artifact/{token}/{path:.+}", self._artifact)
         app.router.add_post("/outputs/{token}/{iteration}/{index}", self._outputs)
@@ -71,6 +93,20 @@ class PageServer:
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.token, None)
 
+    @web.middleware
+    async def _only_ours(self, request: web.Request, handler: _Next) -> web.StreamResponse:
+        """Another page can send requests here, but not say that it is ours: a browser sets Host and Origin itself.
+
+        A foreign Host is a name that was bound to this address afterwards (DNS rebinding). Scripts of a page always
+        send an Origin with a websocket or a POST, and it must be ours; a navigation may send none.
+        """
+        if f"http://{request.headers.get('Host')}" != self.origin:
+            raise web.HTTPForbidden(text="this server has another name")
+        asks = request.method == "POST" or request.path.startswith("/link/")
+        if request.headers.get("Origin", None if asks else self.origin) != self.origin:
+            raise web.HTTPForbidden(text="only a page of this server may ask for that")
+        return await handler(request)
+
     def _seat(self, request: web.Request) -> Seat:
         seat = self._seats.get(request.match_info["token"])
         if seat is None:
@@ -79,49 +115,92 @@ class PageServer:
 
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
         seat = self._seat(request)
-        if request.headers.get("Origin") != self.origin:
-            raise web.HTTPForbidden
-        socket = web.WebSocketResponse(max_msg_size=64 * 1024 * 1024, heartbeat=None)
-        await socket.prepare(request)
-        await socket.send_str(seat.message(seat).model_dump_json())
+        page = request.query.get("page", "")
+        # Who sits there stays: a stranger who learned the token cannot take over. The page's own name for itself lets
+        # it come back before the end of its earlier connection was noticed here.
+        if not seat.down.is_set() and (not page or page != seat.page):
+            raise web.HTTPConflict(text="the seat is taken")
+        if seat.page not in (None, page):
+            # A reload: the Round must not silently begin again.
+            seat.events.put_nowait(Failed(code="page_left", reason="the page was loaded a second time"))
+            raise web.HTTPConflict(text="the page that sat here is gone")
+        seat.page = page
+        number = seat.take_link()
+        socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME_BYTES, heartbeat=None)
+        try:
+            await socket.prepare(request)
+            await self._listen(seat, socket, number)
+        except ConnectionError:
+            pass  # cut while we spoke
+        finally:
+            seat.drop_link(number)
+        return socket
+
+    async def _listen(self, seat: Seat, socket: web.WebSocketResponse, number: int) -> None:
+        message = seat.message(seat)
+        await socket.send_str(message.model_copy(update={"heard": seat.heard}).model_dump_json())
         async for frame in socket:
-            if frame.type != WSMsgType.TEXT:
-                continue
-            try:
-                event = parse_event(frame.data)
-            except ProtocolViolation as error:
-                event = Failed(code="protocol", reason=str(error))
+            if number != seat.links:
+                return  # what it says now was not counted as heard, so the page has said it again on the newer one
+            event = _event_of(frame)
+            if event is None:
+                return
+            seat.heard += 1
             seat.events.put_nowait(event)
             if isinstance(event, LAST_WORDS):
                 await socket.send_str(Ack().model_dump_json())
-            elif event.event == "hello" and isinstance(seat.message(seat), Probe):
+            elif event.event == "hello" and isinstance(message, Probe):
                 await socket.send_str(Stop().model_dump_json())
-        return socket
 
     async def _artifact(self, request: web.Request) -> web.StreamResponse:
         seat = self._seat(request)
         if seat.artifact_dir is None:
             raise web.HTTPNotFound
-        path = (seat.artifact_dir / request.match_info["path"]).resolve()
-        if not path.is_relative_to(seat.artifact_dir.resolve()) or not path.is_file():
+        try:
+            path = (seat.artifact_dir / request.match_info["path"]).resolve()
+            there = path.is_relative_to(seat.artifact_dir.resolve()) and path.is_file()
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a loop of symlinks
+            there = False
+        if not there:
             raise web.HTTPNotFound
         return web.FileResponse(path)
 
     async def _outputs(self, request: web.Request) -> web.Response:
         seat = self._seat(request)
         iteration, index = request.match_info["iteration"], request.match_info["index"]
-        if seat.outputs_dir is None or iteration not in ("first", "last") or not re.fullmatch(r"\d{1,4}", index):
+        if seat.outputs_dir is None or iteration not in ("first", "last") or not re.fullmatch(r"[0-9]{1,4}", index):
             raise web.HTTPNotFound
-        folder = seat.outputs_dir / iteration
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        size_bytes = 0
-        with (folder / f"{index}.bin").open("wb") as file:
-            async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
-                size_bytes += len(chunk)
-                if size_bytes > _LARGEST_OUTPUT_BYTES:
-                    raise web.HTTPRequestEntityTooLarge(_LARGEST_OUTPUT_BYTES, size_bytes)
-                file.write(chunk)
+        try:
+            await self._keep(request, seat, seat.outputs_dir / iteration / f"{index}.bin")
+        except OSError as error:
+            code = "disk_full" if error.errno in DISK_FULL else "outputs_not_kept"
+            seat.events.put_nowait(Failed(code=code, reason=f"cannot write the outputs: {error.strerror or error}"))
+            raise web.HTTPInsufficientStorage from error
         return web.Response(status=204)
+
+    async def _keep(self, request: web.Request, seat: Seat, path: Path) -> None:
+        """The body into the file; raises OSError when the disk takes no more."""
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+                seat.received_bytes += len(chunk)
+                if seat.received_bytes > _LARGEST_OUTPUT_BYTES:
+                    raise web.HTTPRequestEntityTooLarge(_LARGEST_OUTPUT_BYTES, seat.received_bytes)
+                file.write(chunk)
+
+
+def _event_of(frame: WSMessage) -> Event | None:
+    """What a frame says; None when the connection broke. What is no Event ends the Round."""
+    if frame.type == WSMsgType.ERROR:
+        if isinstance(frame.data, WebSocketError) and frame.data.code == WSCloseCode.MESSAGE_TOO_BIG:
+            return Failed(code="protocol", reason=f"a frame of more than {_LARGEST_FRAME_BYTES} bytes")
+        return None
+    try:
+        if frame.type != WSMsgType.TEXT:
+            raise ProtocolViolation("a binary frame; Events are text")
+        return parse_event(frame.data)
+    except ProtocolViolation as error:
+        return Failed(code="protocol", reason=str(error))
 
 
 @web.middleware

@@ -1,11 +1,10 @@
 """The Artifacts, named by the digest of what was asked for: written aside, renamed into place, checked when used."""
 
+import errno
 import hashlib
 import shutil
 import tempfile
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from harness import catalog
 from harness.core.errors import UserMistake
@@ -13,8 +12,12 @@ from harness.core.nouns import Artifact, ArtifactRequest
 from harness.core.units import human_bytes
 from harness.export.process import Progress, run_worker
 from harness.export.request import digest_of_request
+from harness.processes.children import removed_with_us
 
 _MARGIN_BYTES = 1_000_000_000
+_LARGEST_MANIFEST_BYTES = 64_000_000
+# Of this process or machine, not of the Artifact: no reason to remove it.
+_NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOMEM)
 _COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works
 
 
@@ -30,10 +33,9 @@ class ArtifactCache:
         digest = digest_of_request(request)
         if digest not in self._sound:
             path = self.folder / digest
-            artifact = _read(path)
+            artifact = read_artifact(path)
             if artifact is None:
-                if path.exists():
-                    shutil.rmtree(path)
+                _remove(path)
                 return None
             self._sound[digest] = artifact
         return self._sound[digest]
@@ -44,7 +46,7 @@ class ArtifactCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._refuse_full_disk(request)
         aside = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=self.folder))
-        try:
+        with removed_with_us(aside):
             body = {"request": request.model_dump(mode="json"), "out": str(aside), "digest": digest}
             environment = catalog.exporters()[request.exporter].environment
             result = await run_worker(environment, "export", body, progress)
@@ -54,8 +56,6 @@ class ArtifactCache:
                 aside.rename(target)
             self._sound[digest] = artifact
             return artifact
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def _refuse_full_disk(self, request: ArtifactRequest) -> None:
         known = catalog.architectures().get(request.model.architecture or "")
@@ -70,14 +70,47 @@ class ArtifactCache:
             )
 
 
-def _read(path: Path) -> Artifact | None:
-    """The manifest, if every file it names has the bytes it says."""
+def read_artifact(path: Path) -> Artifact | None:
+    """The manifest, if it is this folder's, and every file it names lies in the folder and has the bytes it says."""
+    manifest = path / "artifact.json"
     try:
-        artifact = Artifact.model_validate_json((path / "artifact.json").read_bytes())
+        if path.is_symlink() or manifest.is_symlink() or not manifest.is_file():
+            return None
+        if manifest.stat().st_size > _LARGEST_MANIFEST_BYTES:
+            return None
+        artifact = Artifact.model_validate_json(manifest.read_bytes())
+        if artifact.digest != path.name or not _names_only_its_files(artifact):
+            return None
+        folder = path.resolve()
         for file in artifact.files:
-            with (path / file.path).open("rb") as stream:
+            place = path / file.path
+            # Size and kind first: a pipe would never end, and a wrong size needs no hashing.
+            if not place.resolve().is_relative_to(folder) or not place.is_file():
+                return None
+            if place.stat().st_size != file.size_bytes:
+                return None
+            with place.open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
                     return None
-    except (OSError, ValidationError):
+    except OSError as error:
+        if error.errno in _NOT_ITS_FAULT:
+            raise
+        return None
+    except (ValueError, RuntimeError):  # RuntimeError: a loop of symlinks
         return None
     return artifact
+
+
+def _names_only_its_files(artifact: Artifact) -> bool:
+    """Whether all that a backend will open was hashed."""
+    named = {tensor.file for tensor in (*artifact.inputs, *artifact.expected)}
+    named |= {file for graph in artifact.onnx.values() for file in (graph.file, *graph.external)}
+    return named <= {file.path for file in artifact.files}
+
+
+def _remove(path: Path) -> None:
+    """Make room for a new one; a symlink is removed as such, never what it points at."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from harness.catalog import ROOT
-from harness.core.errors import HarnessError, Unsupported, UserMistake
+from harness.core.errors import HarnessError, ProtocolViolation, Unsupported, UserMistake
+from harness.processes.child import Child, start_child
+from harness.processes.endings import how_it_ended, oom_kills
 
 Progress = Callable[[str], None]
+_WHO = "the exporter"
+_QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # ONNX Runtime would send usage data from an import on
 _INSPECT_LIMIT_S = 120
-_NO_LIMIT = 64 * 1024 * 1024  # a manifest is one line; asyncio's default line limit is 64 KiB
+SILENCE_LIMIT_S = 3600.0  # the longest single step, a large model's export, is minutes
 
 
 class ExportFailed(HarnessError):
@@ -53,34 +58,43 @@ def inspect_model(name: str, revision: str | None) -> dict[str, Any]:
 
 async def run_worker(environment: str, verb: str, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """The worker's result; raises ExportFailed or Unsupported in the worker's own words."""
-    process = await asyncio.create_subprocess_exec(
-        interpreter(environment), "-m", "exporters.worker", verb, cwd=ROOT, limit=_NO_LIMIT, start_new_session=True,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin and process.stdout and process.stderr
-    errors = asyncio.create_task(process.stderr.read())
-    last: dict[str, Any] = {}
+    kills = oom_kills()
+    arguments = (interpreter(environment), "-m", "exporters.worker", verb)
     try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.close()
-        async for line in process.stdout:
-            last = json.loads(line)
-            if last["event"] == "note":
-                progress(last["text"])
-        await process.wait()
+        worker = await start_child(arguments, {**os.environ, **_QUIET})
+    except OSError as error:
+        raise ExportFailed("exporter_start", f"no exporter could be started: {error}") from error
+    try:
+        worker.say(json.dumps(request))
+        last = await _last_word(worker, progress)
+        if last is None:
+            ended = how_it_ended(await worker.ended, await worker.last_error(), None, (kills, oom_kills()), _WHO)
+            raise ExportFailed("exporter_crashed" if ended.code == "crashed" else ended.code, ended.reason)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if last.get("event") == "result":
-        result: dict[str, Any] = last["result"]
-        return result
-    if last.get("event") == "unsupported":
+        await worker.end()
+    if last["event"] == "unsupported":
         raise Unsupported(last["reason"])
-    if last.get("event") == "failed":
+    if last["event"] == "failed":
         raise ExportFailed(last["code"], last["reason"])
-    text = _tail((await errors).decode(errors="replace"))
-    raise ExportFailed("exporter_crashed", f"the exporter ended with {process.returncode} and no result: {text}")
+    result: dict[str, Any] = last["result"]
+    return result
+
+
+async def _last_word(worker: Child, progress: Progress) -> dict[str, Any] | None:
+    """What it ended with, in its own words; None when it ended without."""
+    try:
+        while line := await asyncio.wait_for(worker.line(), SILENCE_LIMIT_S):
+            said: dict[str, Any] = json.loads(line)
+            if said["event"] == "note":
+                progress(said["text"])
+            else:
+                return said
+    except TimeoutError as error:
+        silent = f"the exporter said nothing for {SILENCE_LIMIT_S:g} s and was ended"
+        raise ExportFailed("exporter_silent", silent) from error
+    except (ProtocolViolation, ValueError, KeyError, TypeError) as error:
+        raise ExportFailed("protocol", f"the exporter said what cannot be read: {error}") from error
+    return None
 
 
 def _tail(text: str) -> str:

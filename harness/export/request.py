@@ -34,7 +34,7 @@ def request_for(case: Case) -> ArtifactRequest:
 def digest_of_request(request: ArtifactRequest) -> str:
     """Name of the Artifact: the request, and the versions of what will carry it out."""
     form = request.model_dump(mode="json", exclude={"inputs_path"})
-    form["model"] = {k: v for k, v in form["model"].items() if k not in ("name", "path", "family")}
+    form["model"] = request.model.canonical()
     form["versions"] = {
         name: catalog.installed_version(name) for name in catalog.exporters()[request.exporter].packages
     }

@@ -1,5 +1,8 @@
 """Journal records → the Run and its Rounds, purely; measuring and `db rebuild` both go through here.
 
+Records: `run`, then `point` (one of the Plan whose export failed) and `quiet` (the machine before the first Round),
+`round` … `event` … `verdict` … `round_end`, then `run_end`; after it `resumed`, where the Run was gone on with.
+
 What notes carry in `data`:
     provenance   anything, merged into the Round's provenance; its key `runtime` (package → version) into the runtime
     placement    `providers` (execution provider → nodes), `fallbacks` (operators), `fallback_share` (of nodes);
@@ -16,9 +19,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.core.errors import ProtocolViolation
 from harness.core.events import Done, Event, Hello, Note, Phase, Samples
+from harness.core.nouns import PlannedCase
 from harness.core.rounds import Round, Run, Verdict
+from harness.core.text import one_line
+from harness.core.values import INT64_MOST, moment
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+# What damage in a journal can lead to: wrong types, absent keys, numbers and depths that nothing here can hold.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, ProtocolViolation)
 
 
 class Assembled(NamedTuple):
@@ -39,9 +47,15 @@ def assemble(records: Iterable[Mapping[str, Any]]) -> Assembled:
         kind, round_id = record.get("record"), str(record.get("round_id"))
         try:
             if kind == "run":
-                run = Run.model_validate(record["run"])
+                run = _run(record["run"], run)
             elif kind == "run_end" and run is not None:
-                run = run.model_copy(update={"ended_at": record["ended_at"], "interrupted": record["interrupted"]})
+                run = run_ended(run, record)
+            elif kind == "resumed" and run is not None:
+                run = run_resumed(run, record["at"])
+            elif kind == "point" and run is not None:
+                run = with_point(run, PlannedCase.model_validate(record["point"]))
+            elif kind == "quiet" and run is not None:
+                run = run.model_copy(update={"machine": {**run.machine, "quiet": record["quiet"]}})
             elif kind == "round":
                 started[round_id] = [record]
             elif kind in ("event", "verdict", "round_end") and round_id in started:
@@ -51,12 +65,54 @@ def assemble(records: Iterable[Mapping[str, Any]]) -> Assembled:
                         raise ProtocolViolation("it ended before its Run began")
                     rounds[round_id] = assemble_round(run.run_id, started.pop(round_id))
             else:
-                dropped.append(f"a record {kind!r} that belongs to nothing (round {record.get('round_id')})")
-        except (ValidationError, KeyError, ProtocolViolation) as error:
+                dropped.append(
+                    f"a record {one_line(repr(kind), 60)} that belongs to nothing (round {one_line(round_id, 60)})"
+                )
+        except _UNREADABLE as error:
             started.pop(round_id, None)
-            dropped.append(f"{kind} {round_id if kind != 'run' else ''}: not readable: {_brief(error)}")
-    dropped += [f"round {round_id} was dropped: it never ended" for round_id in started]
+            which = "" if kind in ("run", "run_end") else f" {one_line(round_id, 60)}"
+            dropped.append(f"{kind}{which}: not readable: {_brief(error)}")
+    dropped += [f"round {one_line(round_id, 60)} was dropped: it never ended" for round_id in started]
     return Assembled(run, list(rounds.values()), tuple(dropped))
+
+
+def with_point(run: Run, point: PlannedCase) -> Run:
+    """The Run with one point of its Plan as it is known by now: its export failed, say."""
+    cases = tuple(point if one.case.case_id == point.case.case_id else one for one in run.plan.cases)
+    return run.model_copy(update={"plan": run.plan.model_copy(update={"cases": cases})})
+
+
+def run_resumed(run: Run, at: str) -> Run:
+    """The Run in its next sitting: it has no end yet, how quiet the machine is has to be asked anew (what was found in
+    earlier sittings stays beside it), and what could not be exported is tried again."""
+    machine = {key: value for key, value in run.machine.items() if key != "quiet"}
+    if "quiet" in run.machine:
+        machine["quiet_before"] = [*run.machine.get("quiet_before", []), run.machine["quiet"]]
+    cases = tuple(
+        point.model_copy(update={"outcome": None, "code": None, "reason": None}) if point.outcome == "failed" else point
+        for point in run.plan.cases
+    )
+    sitting = {"ended_at": None, "interrupted": False, "resumed_at": (*run.resumed_at, at), "machine": machine}
+    return run.model_copy(update={**sitting, "plan": run.plan.model_copy(update={"cases": cases})})
+
+
+def run_ended(run: Run, end: Mapping[str, Any]) -> Run:
+    """The Run as its `run_end` record leaves it; `quiet_end` (not in old journals) joins what was read at the start."""
+    moment(end["ended_at"])
+    changes: dict[str, Any] = {"ended_at": end["ended_at"], "interrupted": bool(end["interrupted"])}
+    if end.get("quiet_end") is not None:
+        quiet = {**run.machine.get("quiet", {}), "end": end["quiet_end"]}
+        changes["machine"] = {**run.machine, "quiet": quiet}
+    return run.model_copy(update=changes)
+
+
+def _run(told: Any, before: Run | None) -> Run:
+    """The Run of a record; raises ProtocolViolation for a second one, which would take the first one's Rounds."""
+    run = Run.model_validate(told)
+    moment(run.started_at)
+    if before is not None and before.run_id != run.run_id:
+        raise ProtocolViolation(f"another Run, {one_line(run.run_id, 60)}, in the journal of {before.run_id}")
+    return run
 
 
 def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
@@ -86,6 +142,7 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
     _keep_peaks(fields["memory_bytes"], end.get("memory_bytes") or {})
     fields.update({key: end[key] for key in ("outcome", "code", "reason")})
     fields.update({key: begin[key] for key in ("round_id", "case_id", "number", "started_at")})
+    moment(begin["started_at"])
     return Round.model_validate({**fields, "run_id": run_id})
 
 
@@ -140,12 +197,12 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 def _keep_peaks(into: dict[str, int], more: Mapping[str, Any]) -> None:
     for source, size in more.items():
         # Zero is what a probe says of a process that is gone, not a peak.
-        if isinstance(size, int | float) and not isinstance(size, bool) and size > 0:
+        if isinstance(size, int | float) and not isinstance(size, bool) and 0 < size <= INT64_MOST:
             into[source] = max(into.get(source, 0), int(size))
 
 
 def _brief(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+        first = error.errors(include_input=False, include_context=False)[0]
+        return one_line(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}", 200)
+    return one_line(f"no {error}" if isinstance(error, KeyError) else str(error), 200)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
@@ -62,6 +62,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         correct=_verdict(rounds),
         clock=clock(timed),
         doubts=doubts(case, rounds),
+        measured_at=min(one.started_at for one in rounds),
     )
 
 
@@ -75,7 +76,7 @@ def runtime_label(rounds: Sequence[Round]) -> str | None:
 
 def software(rounds: Sequence[Round]) -> bool | None:
     """Whether a graphics adapter was really the CPU; None where no adapter took part."""
-    told = [found for one in rounds if (found := _adapter(one).get("software")) is not None]
+    told = [found for one in rounds if (found := _part(one, "webgpu").get("software")) is not None]
     return any(told) if told else None
 
 
@@ -139,8 +140,10 @@ def _doubts_about_truth(rounds: Sequence[Round]) -> list[str]:
 def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
     found = []
     for one in rounds:
-        if _adapter(one).get("software"):
-            told = {**_adapter(one), **(_adapter(one).get("adapter") or {})}
+        adapter = _part(one, "webgpu")
+        if adapter.get("software"):
+            named = adapter.get("adapter")
+            told = {**adapter, **(named if isinstance(named, Mapping) else {})}
             name = told.get("description") or told.get("device") or "a CPU acts as the adapter"
             found.append(f"software adapter: {name}")
         share = one.provenance.get("fallback_share")
@@ -152,7 +155,13 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:
-            found.append(f"{threads} threads were used, {case.threads} asked for")
+            found.append(f"threads used: {threads}, asked for: {case.threads}")
+    if case.browser is None and any(one.provenance.get("isolation") == "zygote" for one in rounds):
+        found.append("forked: peak memory lacks shared pages, and touching them falls into load and first inference")
+    served = [one for one in rounds if _part(one, "browser").get("rounds_before")]
+    if case.isolation == "zygote" and served:
+        fresh = f", {len(rounds) - len(served)} in a fresh one" if len(served) < len(rounds) else ""
+        found.append(f"{len(served)} rounds in a kept browser{fresh}: load and memory know what it did before")
     if case.platform == "webnn":
         found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
     return found
@@ -165,6 +174,9 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
         found.append(f"few samples: n = {counts} in {_which(few)}, ended by the {few[0].stopped_by or 'unknown'}")
     if unsteady := [one for one in rounds if one.phase_details.get("warm", {}).get("steady") is False]:
         found.append(f"not steady after warm-up in {_which(unsteady)}")
+    if stolen := [one for one in rounds if _highest([one], "steal_share")]:
+        most = f"{_highest(stolen, 'steal_share'):.1%}"
+        found.append(f"the host of this virtual machine took up to {most} of its CPU in {_which(stolen)}")
     if len(rounds) < LEAST_ROUNDS:
         found.append(
             f"interval within {len(rounds)} of {LEAST_ROUNDS} rounds: what differs between processes is not in it"
@@ -194,7 +206,7 @@ def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
             found.append("the page was not cross-origin isolated: coarse clock, no shared memory")
         if (seen := one.provenance.get("visibility")) not in (None, "visible"):
             found.append(f"the page was {seen}: browsers slow such pages down")
-        step = one.provenance.get("clock_step_ns")
+        step = _highest([one], "clock_step_ns")
         chosen = verdict_clock(one)
         durations = [
             duration
@@ -218,8 +230,9 @@ def _verdict(rounds: Sequence[Round]) -> Verdict | None:
     return next(iter(failed or unchecked or told), None)
 
 
-def _adapter(one: Round) -> Mapping[str, Any]:
-    found = one.provenance.get("webgpu")
+def _part(one: Round, key: str) -> Mapping[str, Any]:
+    """A worker or page may say anything: what is no table holds nothing."""
+    found = one.provenance.get(key)
     return found if isinstance(found, Mapping) else {}
 
 
@@ -228,8 +241,8 @@ def _wait_floor_ns(rounds: Sequence[Round]) -> float | None:
     told = [
         value
         for one in rounds
-        for value in (one.provenance.get("wait_floor_ns"), _adapter(one).get("wait_floor_ns"))
-        if isinstance(value, int | float)
+        for value in (one.provenance.get("wait_floor_ns"), _part(one, "webgpu").get("wait_floor_ns"))
+        if _is_number(value)
     ]
     return max(told, default=None)
 
@@ -239,8 +252,13 @@ def _first(rounds: Sequence[Round], key: str) -> Any:
 
 
 def _highest(rounds: Sequence[Round], key: str) -> float | None:
-    told = [value for one in rounds if isinstance(value := one.provenance.get(key), int | float)]
+    told = [value for one in rounds if _is_number(value := one.provenance.get(key))]
     return max(told, default=None)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """A worker or page may say anything: `true` is no number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _browser_version(rounds: Sequence[Round]) -> str | None:

@@ -4,6 +4,7 @@ A Round passes when the outputs of its first **and** its last iteration are with
 right on the first run only). Fast but wrong has failed.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,8 @@ def _argmax_agreement(expected: NDArray[np.generic], actual: NDArray[np.generic]
 def _read(path: Path, tensor: Tensor | OutputTensor) -> NDArray[np.generic] | None:
     """The tensor's bytes as an array of its shape; None when there are not exactly as many as it needs."""
     dtype = np.dtype(tensor.dtype).newbyteorder("<")
-    raw = path.read_bytes() if path.exists() else b""
-    size = int(np.prod(tensor.shape, dtype=np.int64)) * dtype.itemsize
-    return np.frombuffer(raw, dtype).reshape(tensor.shape) if len(raw) == size else None
+    size = math.prod(tensor.shape) * dtype.itemsize
+    # Asked before reading: a page may have delivered gigabytes where some bytes were expected.
+    if not path.is_file() or path.stat().st_size != size:
+        return None
+    return np.frombuffer(path.read_bytes(), dtype).reshape(tensor.shape)

@@ -2,27 +2,39 @@
 
 import hashlib
 import importlib.util
+import math
+import os
+import sys
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 
 from harness import catalog
 from harness.core.errors import UserMistake
-from harness.core.nouns import PRECISIONS, Backend, Case, Model, Plan, PlannedCase, Policy, Task
-from harness.core.units import parse_duration
-from harness.plan.models import Lookup, resolve_model, sha256_of
+from harness.core.nouns import PRECISIONS, Backend, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.units import human_bytes, parse_duration
+from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
 from harness.plan.selection import Selection
 
+# Planning takes some 0.2 ms a point: what is beyond this is a slip, and would look like a hang.
+MOST_POINTS = 50_000
 _PAGE_NEEDS = ("aiohttp", "playwright")
+# Inputs are one inference's; the exporters read no more than this either.
+LARGEST_INPUTS_BYTES = 4 * 1024**3
 _PROVIDES = {"architecture": {"hf", "onnx"}, "pretrained": {"hf", "onnx"}, "onnx": {"onnx"}}
 
 
 def default_threads() -> int:
     """Physical cores, at most 4: the same for every backend, else native ÷ browser is a false number."""
     return min(4, psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
+
+
+def default_isolation() -> Isolation:
+    """How a Round's process comes to be where nobody asked."""
+    isolation: Isolation = Case.model_fields["isolation"].default
+    return isolation
 
 
 def make_plan(selection: Selection, lookup: Lookup) -> Plan:
@@ -34,6 +46,7 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
         raise UserMistake(
             "unused_backend", f"no --hardware asked for has backend {selection.backend}", f"it has {offered}"
         )
+    _refuse_too_many(selection, len(places))
     models = [resolve_model(name, selection, lookup) for name in selection.model]
     planned: dict[str, PlannedCase] = {}
     for model in models:
@@ -44,14 +57,29 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
                     model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
                     device=device, browser=browser[0], browser_version=browser[1], precision=precision,
                     batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
-                    outputs=selection.outputs, exporter=selection.exporter, options=selection.option,
-                    seed=selection.seed, **_graph_inputs(model, selection),
+                    outputs=selection.outputs, isolation=selection.isolation or default_isolation(),
+                    exporter=selection.exporter, options=selection.option, seed=selection.seed,
+                    **_graph_inputs(model, selection),
                 )  # fmt: skip
                 reason = doubt or why_not(case, backend)
                 outcome: Literal["unsupported"] | None = "unsupported" if reason else None
                 planned.setdefault(case.case_id, PlannedCase(case=case, outcome=outcome, reason=reason))
-    policy = Policy(rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed)
+    policy = Policy(
+        rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
+        silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
+    )  # fmt: skip
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+
+
+def _refuse_too_many(selection: Selection, places: int) -> None:
+    points = math.prod(
+        max(1, len(values)) for values in (selection.model, selection.precision, selection.batch_size, selection.length)
+    )
+    if points * places > MOST_POINTS:
+        raise UserMistake(
+            "too_many_cases", f"the selection has {points * places:,} points, more than {MOST_POINTS:,}",
+            "ask for fewer values at once, in several runs",
+        )  # fmt: skip
 
 
 def _refuse_unknown_names(selection: Selection) -> None:
@@ -81,7 +109,18 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+    if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
+        return reason
+    if case.isolation == "zygote" and case.browser and not catalog.browsers()[case.browser].keeps:
+        return f"{case.browser} cannot be kept for another round: use --isolation process"
     return not_installed(backend)
+
+
+def _no_zygote() -> str | None:
+    """Why a process cannot be forked here and go on as if it were fresh; None where it can."""
+    if sys.platform != "linux":  # macOS' own libraries refuse to go on after a fork, Windows has none
+        return f"a zygote forks, which is safe on Linux and not on {sys.platform}: use --isolation process"
+    return None if hasattr(os, "pidfd_open") else "a zygote needs Linux 5.3 or later: use --isolation process"
 
 
 def not_installed(backend: Backend) -> str | None:
@@ -143,6 +182,8 @@ def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
     if model.kind == "onnx":
         return tasks["graph"], None
     known = catalog.architectures().get(model.architecture or "")
+    if known is None and model.trust_remote_code:  # its own code says what it is; the exporter sees whether it fits
+        return tasks[selection.task or "feature-extraction"], None
     if known is None:
         reason = f"architecture {model.architecture!r} is not in the catalogue: {', '.join(catalog.architectures())}"
         return tasks[selection.task or "feature-extraction"], reason
@@ -165,10 +206,15 @@ def _graph_inputs(model: Model, selection: Selection) -> dict[str, Any]:
         return {}
     given: dict[str, Any] = {"dims": selection.dim}
     if selection.inputs is not None:
-        path = Path(selection.inputs).expanduser().absolute()
-        if not path.exists():
-            raise UserMistake("no_such_file", f"there is no {path}", "--inputs takes an .npz file or a folder")
+        hint = "--inputs takes an .npz file or a folder"
+        path = local_path(selection.inputs, hint)
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        size_bytes = sum(file.stat().st_size for file in files)
+        if size_bytes > LARGEST_INPUTS_BYTES:
+            raise UserMistake(
+                "inputs_too_large",
+                f"{path} holds {human_bytes(size_bytes)}, more than {human_bytes(LARGEST_INPUTS_BYTES)}", hint,
+            )  # fmt: skip
         whole = hashlib.sha256("\0".join(f"{file.name}\0{sha256_of(file)}" for file in files).encode())
         given |= {"inputs": whole.hexdigest(), "inputs_path": str(path)}
     return given

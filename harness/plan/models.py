@@ -17,6 +17,7 @@ from typing import Any
 from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import Model
+from harness.core.text import one_line
 from harness.plan.selection import Selection
 
 # The exporters' `inspect`. A hub id or folder, and a revision → {"architecture", "revision", "path", "weights_from"};
@@ -25,6 +26,8 @@ Lookup = Callable[[str, str | None], Mapping[str, Any]]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 _LOADED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+_CODE_FILES = ("**/*.py",)
+_HEAD_BYTES = 1_000_000
 
 
 def is_path(name: str) -> bool:
@@ -39,9 +42,7 @@ def is_path(name: str) -> bool:
 def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
     """The Model that a name means; raises UserMistake with the nearest match or the next step."""
     if is_path(name):
-        path = Path(name).expanduser().absolute()
-        if not path.exists():
-            raise UserMistake("no_such_file", f"there is no {path}", "give an .onnx file, or a folder with config.json")
+        path = local_path(name, "give an .onnx file, or a folder with config.json")
         return (
             _bare_graph(name, path, selection, lookup) if path.is_file() else _pretrained(name, path, selection, lookup)
         )
@@ -62,16 +63,33 @@ def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
     )  # fmt: skip
 
 
+def local_path(name: str, hint: str) -> Path:
+    """The absolute path of a file or folder that is there; raises UserMistake, also for what would never end."""
+    try:
+        path = Path(name).expanduser().absolute()
+        there, readable = path.exists(), path.is_file() or path.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, the home of nobody
+        message = f"{one_line(name, 100)!r} is no path here: {one_line(str(error), 100)}"
+        raise UserMistake("no_such_file", message, hint) from error
+    if not there:
+        raise UserMistake("no_such_file", f"there is no {one_line(str(path))}", hint)
+    if not readable:
+        raise UserMistake("not_a_file", f"{one_line(str(path))} is a pipe or a device, not a file", hint)
+    return path
+
+
 def _bare_graph(name: str, path: Path, selection: Selection, lookup: Lookup) -> Model:
     if path.suffix != ".onnx":
         raise UserMistake("not_a_model", f"{path} is not an .onnx file", "give an .onnx file, or a folder")
     _refuse_tiny(name, selection)
     try:
         files = [Path(file) for file in lookup(str(path), None)["files"]]
+        identity = f"sha256:{_sha256_of_files(path.parent, files)}"
     except UserMistake:
-        files = [path]  # not a readable graph: exporting it will say what is wrong, as this Case's outcome
+        # Not a readable graph: exporting it will say what is wrong, as this Case's outcome.
+        identity = f"unreadable:{_head_of(path)}"
     return Model(
-        name=name, kind="onnx", identity=f"sha256:{_sha256_of_files(path.parent, files)}", architecture=None,
+        name=name, kind="onnx", identity=identity, architecture=None,
         path=str(path), weights="pretrained", family="graph",
     )  # fmt: skip
 
@@ -85,13 +103,20 @@ def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lo
     hub_id, _, revision = name.partition("@") if folder is None else (str(folder), "", "")
     found = lookup(hub_id, revision or None)
     if folder is not None:
-        identity = f"sha256:{_sha256_of_folder(folder)}"
+        patterns = (*_LOADED_FILES, *(_CODE_FILES if selection.trust_remote_code else ()))
+        identity = f"sha256:{_sha256_of_folder(folder, patterns)}"
     else:
         identity = f"{hub_id}@{found['revision'] or found['weights_from']}"
     known = catalog.architectures().get(found["architecture"])
+    if found.get("remote_code") and known is None and not selection.trust_remote_code:
+        raise UserMistake(
+            "remote_code", f"{one_line(name, 100)!r} is defined by Python code of its own, which runs only if allowed",
+            "read that code, then add --trust-remote-code",
+        )  # fmt: skip
     return Model(
         name=name, kind="pretrained", identity=identity, architecture=found["architecture"], path=found["path"],
         revision=found["revision"], weights="pretrained", family=known.family if known else "unknown",
+        trust_remote_code=selection.trust_remote_code,
     )  # fmt: skip
 
 
@@ -109,9 +134,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sha256_of_folder(folder: Path) -> str:
+def _head_of(path: Path) -> str:
+    """Digest of a file's size and first bytes: what cannot be read as a graph may be endless."""
+    with path.open("rb") as file:
+        head = hashlib.sha256(file.read(_HEAD_BYTES)).hexdigest()
+    return f"{path.stat().st_size}-{head}"
+
+
+def _sha256_of_folder(folder: Path, patterns: tuple[str, ...]) -> str:
     """Digest over the files that loading reads, by name and content."""
-    return _sha256_of_files(folder, sorted({path for pattern in _LOADED_FILES for path in folder.glob(pattern)}))
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return _sha256_of_files(folder, sorted(found))
 
 
 def _sha256_of_files(folder: Path, files: Sequence[Path]) -> str:

@@ -26,7 +26,7 @@ class Interleaved:
     """
 
     def __init__(self, plan: Plan) -> None:
-        cases = [planned.case for planned in plan.cases if planned.outcome is None]
+        cases = [planned.case for planned in plan.cases if planned.to_measure]
         self.queue: list[PlannedRound] = []
         for number in range(1, plan.policy.rounds + 1):
             turn = list(cases)

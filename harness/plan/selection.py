@@ -2,14 +2,22 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, StrictBool, StrictStr, ValidationError, field_validator
 
 from harness.catalog import unknown
 from harness.core.errors import UserMistake
-from harness.core.nouns import Frozen
-from harness.core.units import parse_duration
+from harness.core.nouns import Frozen, Isolation
+from harness.core.text import one_line
+from harness.core.units import human_bytes, parse_duration
+from harness.core.values import INT32_MOST
+
+# A spec of a thousand models is some 50 kB.
+LARGEST_SPEC_BYTES = 1_000_000
+# Strict: TOML's `true` is not 1, and "8" is not 8. No larger than the database's columns, or than all readers of JSON.
+Size = Annotated[int, Field(strict=True, ge=1, le=INT32_MOST)]
+Seed = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
 
 class Selection(Frozen):
@@ -21,44 +29,35 @@ class Selection(Frozen):
     weights: Literal["pretrained", "random"] | None = None
     scale: Literal["full", "tiny"] = "full"
     exporter: str | None = None
-    dim: dict[str, int] = Field(default_factory=dict)
+    dim: dict[str, Size] = Field(default_factory=dict)
     inputs: str | None = None
     hardware: tuple[str, ...] = ("cpu",)
     backend: str | None = None
     browser: tuple[str, ...] = ("chromium",)
     precision: tuple[str, ...] = ("fp32",)
-    batch_size: tuple[int, ...] = (1,)
-    length: tuple[int, ...] = ()
-    threads: int | None = None
+    batch_size: tuple[Size, ...] = (1,)
+    length: tuple[Size, ...] = ()
+    threads: Size | None = None
     outputs: Literal["host", "device"] = "host"
-    option: dict[str, str | bool] = Field(default_factory=dict)
-    limit: int | None = None
-    rounds: int = Field(default=3, ge=1, le=1000)
+    isolation: Isolation | None = None
+    option: dict[str, StrictStr | StrictBool] = Field(default_factory=dict)
+    limit: Size | None = None
+    rounds: int = Field(default=3, strict=True, ge=1, le=1000)
     budget: str = "20s"
-    seed: int = 0
+    timeout: str = "5m"
+    seed: Seed = 0
+    trust_remote_code: StrictBool = False
+    incremental: StrictBool = False
+    refresh_older_than: float | None = Field(default=None, strict=True, gt=0, le=36_500, description="days")
+    force: StrictBool = False
+    quiet: Literal["warn", "strict", "off"] = "warn"
 
-    @field_validator("batch_size", "length")
-    @classmethod
-    def _positive(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if any(size < 1 for size in sizes):
-            raise ValueError("must be 1 or more")
-        return sizes
+    @property
+    def reuses(self) -> bool:
+        """Whether what is known already need not be measured; to be told to measure everything wins."""
+        return (self.incremental or self.refresh_older_than is not None) and not self.force
 
-    @field_validator("dim")
-    @classmethod
-    def _positive_dims(cls, dims: dict[str, int]) -> dict[str, int]:
-        if any(size < 1 for size in dims.values()):
-            raise ValueError("must be 1 or more")
-        return dims
-
-    @field_validator("threads", "limit")
-    @classmethod
-    def _positive_or_none(cls, count: int | None) -> int | None:
-        if count is not None and count < 1:
-            raise ValueError("must be 1 or more")
-        return count
-
-    @field_validator("budget")
+    @field_validator("budget", "timeout")
     @classmethod
     def _duration(cls, text: str) -> str:
         parse_duration(text)
@@ -70,18 +69,39 @@ _LISTS = {name for name, field in Selection.model_fields.items() if str(field.an
 
 def read_spec(path: Path) -> dict[str, Any]:
     """Keys and values of a TOML spec; raises UserMistake naming the line or the key that is wrong."""
+    if path.exists() and not path.is_file():
+        raise UserMistake("bad_spec", f"{path} is not a file", "give a TOML file, or use flags")
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_SPEC_BYTES + 1)
+    except (OSError, ValueError) as error:
         raise UserMistake("bad_spec", f"cannot read {path}: {error}", "give a TOML file, or use flags") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserMistake(
-            "bad_spec", f"{path} is not TOML: {error}", "see `harness run --help` for the keys"
-        ) from error
-    values = {key.replace("-", "_"): value for key, value in raw.items()}
-    for key in values:
-        if key not in Selection.model_fields:
-            raise unknown("key", key.replace("_", "-"), (name.replace("_", "-") for name in Selection.model_fields))
+    if len(text) > LARGEST_SPEC_BYTES:
+        message = f"{path} is larger than {human_bytes(LARGEST_SPEC_BYTES)}"
+        raise UserMistake("bad_spec", message, "split it into several specs")
+    return parse_spec(text, str(path))
+
+
+def parse_spec(text: bytes, name: str) -> dict[str, Any]:
+    """Keys and values of a spec's bytes; raises UserMistake naming the line or the key that is wrong."""
+    hint = "see `harness run --help` for the keys"
+    try:
+        raw = tomllib.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserMistake("bad_spec", f"{name} is not UTF-8 text: {error}", "give a TOML file, or use flags") from error
+    except ValueError as error:  # TOML's own, and Python's refusal of integers with thousands of digits
+        raise UserMistake("bad_spec", f"{name} is not TOML: {one_line(str(error).split(';')[0], 200)}", hint) from error
+    except RecursionError as error:
+        raise UserMistake("bad_spec", f"{name} is nested too deep", hint) from error
+    known = {field.replace("_", "-"): field for field in Selection.model_fields}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        field = known.get(key.replace("_", "-"))
+        if field is None:
+            raise unknown("key", key, known)
+        if field in values:
+            raise UserMistake("bad_spec", f"{name} says {key.replace('_', '-')} twice", hint)
+        values[field] = value
     return values
 
 
@@ -95,9 +115,10 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
     try:
         selection = Selection.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False, include_context=False)[0]
         where = str(first["loc"][0]).replace("_", "-") if first["loc"] else "selection"
-        raise UserMistake("bad_value", f"--{where}: {first['msg']}", "see `harness run --help`") from error
+        said = one_line(str(first["msg"]), 200)
+        raise UserMistake("bad_value", f"--{where}: {said}", "see `harness run --help`") from error
     if not selection.model:
         raise UserMistake("no_model", "no model was asked for", "try: harness run --model bert --scale tiny")
     return selection

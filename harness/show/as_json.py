@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from harness.core.nouns import Case
+from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Run
 
 _METRICS = (
@@ -20,6 +20,7 @@ def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: An
         "ended_at": run.ended_at,
         "machine": run.machine,
         "interrupted": run.interrupted,
+        "resumed_at": list(run.resumed_at),
         **more,
         "cases": [case_as_json(case, result) for case, result in results],
     }
@@ -30,9 +31,19 @@ def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:
     return {**_asked(case), **_answered(case, result)}
 
 
-def plan_point_as_json(case: Case, outcome: str | None, reason: str | None) -> dict[str, Any]:
-    """One point of a plan: `outcome` is null where it can be tried."""
-    return {**_asked(case), "outcome": outcome, "reason": reason}
+def plan_point_as_json(point: PlannedCase, measured_at: str | None, measured_again: str | None) -> dict[str, Any]:
+    """One point of a plan: `outcome` is null where it can be tried, `reused_from` where it is to be measured.
+
+    `measured_at` is the date of what is reused, `measured_again` why an earlier result is not.
+    """
+    return {
+        **_asked(point.case),
+        "outcome": point.outcome,
+        "reason": point.reason,
+        "reused_from": point.reused_from,
+        "measured_at": measured_at,
+        "measured_again": measured_again,
+    }
 
 
 def _asked(case: Case) -> dict[str, Any]:
@@ -92,4 +103,6 @@ def _answered(case: Case, result: CaseResult) -> dict[str, Any]:
         "interval_method": result.interval_method,
         "stopped_by": list(result.stopped_by),
         "doubts": list(result.doubts),
+        "reused_from": result.reused_from,
+        "measured_at": result.measured_at,
     }

@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.noise import noise_lines
+
 
 def doctor_lines(found: dict[str, Any]) -> RenderableType:
     """The machine in a line, a table of platforms, a line per browser."""
@@ -17,14 +19,18 @@ def doctor_lines(found: dict[str, Any]) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("platform", "backend", "browser", "", "why not, and what would mend it"):
         table.add_column(column)
+    there = {each["name"] for each in found["browsers"] if each["outcome"] != "unsupported"}
     for row in found["platforms"]:
+        if there and row["browser"] is not None and row["browser"] not in there:
+            continue  # its one line below says how to install it
         state = "[green]can run[/green]" if row["available"] else "[red]cannot[/red]"
         if row["software"]:
             state += " [yellow](software)[/yellow]"
         reason = escape(str(row["reason"] or ""))
         table.add_row(row["platform"], row["backend"], row["browser"] or "", state, reason)
     browsers = [Text(f"{each['name']}: {_browser(each)}") for each in found["browsers"]]
-    return Group(Text(head), Text(packages, style="dim"), Text(), table, Text(), *browsers)
+    noise = [Text(line, style="yellow") for line in noise_lines(machine)]
+    return Group(Text(head), Text(packages, style="dim"), *noise, Text(), table, Text(), *browsers)
 
 
 def _browser(each: dict[str, Any]) -> str:
@@ -32,12 +38,14 @@ def _browser(each: dict[str, Any]) -> str:
         return f"{each['outcome']}: {each['reason']}"
     said = each["provenance"]
     step_us = (said.get("clock_step_ns") or 0) / 1000
-    parts = [str(said.get("user_agent", "")).split(" ")[-2] if said.get("user_agent") else ""]
+    browser = said.get("browser") or {}
+    parts = [f"{browser.get('version')} at {browser.get('path')}" if browser else ""]
     parts += ["cross-origin isolated" if said.get("isolated") else "not isolated", f"clock step {step_us:g} µs"]
     gpu = said.get("webgpu")
     if isinstance(gpu, dict):
         adapter = gpu.get("adapter") or {}
         name = adapter.get("description") or adapter.get("device") or adapter.get("vendor") or gpu.get("reason")
+        name = name or "an adapter without a name"
         parts.append(f"WebGPU: {name}{' (software)' if gpu.get('software') else ''}")
     nn = said.get("webnn")
     if isinstance(nn, dict):

@@ -11,6 +11,7 @@ from harness.core.events import Event, Samples
 from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
 from harness.core.statistics import median
+from harness.core.text import one_line
 from harness.core.units import ms
 from harness.show.table import duration, interval
 
@@ -27,20 +28,27 @@ class Progressing:
             console=console, refresh_per_second=_REPAINTS_PER_SECOND, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("", total=None)
+        self.run_id: str | None = None
         self._now = ""
         self._durations_ns: list[float] = []
 
-    def started(self, run_id: str, plan: Plan) -> None:
+    def started(self, run_id: str, plan: Plan, rounds_done: int) -> None:
+        self.run_id = run_id
         impossible = sum(1 for point in plan.cases if point.outcome is not None)
         tail = f", {impossible} of them cannot run here" if impossible else ""
+        if reused := sum(1 for point in plan.cases if point.reused_from is not None):
+            tail += f", {reused} are known and not measured again"
+        if rounds_done:
+            tail += f", {rounds_done} rounds are done"
         self._console.print(f"run [bold]{run_id}[/bold]: {len(plan.cases)} cases × {plan.policy.rounds} rounds{tail}")
+        self._bar.advance(self._task, rounds_done)
         self._bar.start()
 
     def exporting(self, request: ArtifactRequest, text: str) -> None:
-        self._say(f"export {request.model.name}: {text}")
+        self._say(one_line(f"export {request.model.name}: {text}"))
 
     def round_started(self, planned: PlannedRound, total: int) -> None:
-        self._now = f"{planned.case.slug} #{planned.number}"
+        self._now = one_line(f"{planned.case.slug} #{planned.number}")
         self._durations_ns = []
         self._bar.update(self._task, total=total, description=escape(self._now))
 
@@ -51,9 +59,9 @@ class Progressing:
             tail = f"n={len(self._durations_ns)}"
             if self._durations_ns:
                 tail += f" median {duration(ms(median(self._durations_ns)))}"
-            self._bar.update(self._task, description=f"{escape(self._now)} {event.phase} {tail}")
+            self._bar.update(self._task, description=escape(f"{self._now} {one_line(event.phase, 40)} {tail}"))
         elif event.event == "phase":
-            self._bar.update(self._task, description=f"{escape(self._now)} after {event.phase}")
+            self._bar.update(self._task, description=escape(f"{self._now} after {one_line(event.phase, 40)}"))
 
     def round_ended(self, round_: Round, result: CaseResult) -> None:
         self._bar.advance(self._task)
@@ -64,11 +72,11 @@ class Progressing:
             if bounds is not None:
                 text += f" ({interval(*bounds)})"
         elif round_.reason:
-            text += f", {round_.reason}"
+            text += f", {one_line(round_.reason)}"
         self._console.print(escape(text), highlight=False, soft_wrap=True)
 
     def warned(self, text: str) -> None:
-        self._console.print(f"[yellow]warning[/yellow] {escape(text)}", highlight=False)
+        self._console.print(f"[yellow]warning[/yellow] {escape(one_line(text))}", highlight=False)
 
     def close(self) -> None:
         self._bar.stop()

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
+from harness.core.text import one_line
 
 _Value = TypeVar("_Value")
 _COLUMNS = ("latency", "95 % interval", "n", "items/s", "load", "first", "memory", "answer")
@@ -78,8 +79,16 @@ def _reading_of(what: str, points: Sequence[tuple[float, Case, CaseResult]]) -> 
             )
             if not _apart(best, result):
                 sentence += " (the intervals overlap: not decided)"
+            if best.reused_from != result.reused_from:
+                # Rounds are interleaved so that drift falls on all alike; these were not.
+                sentence += " (measured in different runs, not side by side)"
             break
     return sentence + "."
+
+
+def measured_on(measured_at: str, run_id: str) -> str:
+    """`measured on 2026-11-20 in run 2026…`: what tells a reused number from one of now."""
+    return f"measured on {measured_at[:10]} in run {run_id}"
 
 
 def duration(milliseconds: float) -> str:
@@ -138,7 +147,7 @@ def _what(case: Case) -> str:
 
 
 def _model_label(case: Case) -> str:
-    name = case.model.short_name
+    name = one_line(case.model.short_name, 60)
     parts = [f"{name} tiny" if case.model.scale == "tiny" else name]
     if case.precision != "fp32":
         parts.append(case.precision)
@@ -154,7 +163,7 @@ def _cells(result: CaseResult) -> dict[str, str]:
         return {"latency": "[dim]unsupported[/dim]"}
     wrong = result.code == "wrong_output"
     if result.outcome == "failed" and not wrong:
-        return {"latency": f"[red]failed[/red] {result.code or ''}"}
+        return {"latency": f"[red]failed[/red] {escape(one_line(result.code or '', 40))}"}
     return {
         "latency": _or_dash(get("latency_median_ms"), duration),
         "95 % interval": _or_dash(result.latency_ci95_ms, lambda pair: interval(*pair)),
@@ -178,7 +187,9 @@ def _or_dash(value: _Value | None, render: Callable[[_Value], str]) -> str:
 
 def _remarks(result: CaseResult) -> list[str]:
     remarks = [result.reason] if result.reason else []
-    return remarks + [doubt for doubt in result.doubts if doubt != result.reason]
+    if result.reused_from is not None and result.measured_at is not None:
+        remarks.insert(0, f"reused: {measured_on(result.measured_at, result.reused_from)}")
+    return [one_line(each) for each in (*remarks, *(doubt for doubt in result.doubts if doubt != result.reason))]
 
 
 def _mark(marks: dict[str, str], text: str) -> str:

@@ -21,14 +21,17 @@ class Exported:
 
 
 async def export_all(plan: Plan, workplace: Workplace) -> Exported:
-    """All exporting, before the first timing; Cases that cannot be exported get their outcome in the Plan."""
+    """All exporting, before the first timing; Cases that cannot be exported get their outcome in the Plan.
+
+    What is reused needs no Artifact.
+    """
     made = 0
     cache = ArtifactCache(workplace.artifacts)
     artifacts: dict[str, Artifact] = {}
     reasons: dict[str, tuple[str, str, str]] = {}
     planned: list[PlannedCase] = []
     for point in plan.cases:
-        if point.outcome is None:
+        if point.to_measure:
             request = request_for(point.case)
             digest = digest_of_request(request)
             artifact = cache.find(request)

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any
 
 from harness import catalog
 from harness.core.errors import ProtocolViolation
-from harness.core.events import Alive, Conversation, Done, Failed, Refused
+from harness.core.events import Alive, Conversation, Done, Failed, Note, Refused
 from harness.core.nouns import Artifact, PlannedRound
 from harness.core.rounds import Round, Run, Verdict
 from harness.execute.executor import Assignment
+from harness.execute.watchdog import watched
 from harness.measure.assemble import assemble_round
 from harness.measure.verify import judge
+from harness.steps.quiet import noting_steal
 from harness.steps.workplace import Workplace
 from harness.store.journal import Journal
 
+_CLOCK_MOVED_S = 2.0  # a time server nudges by less
 _Keep = Callable[[dict[str, Any]], None]
 
 
@@ -42,6 +46,7 @@ async def do_round(
         "record": "round", "round_id": round_id, "case_id": planned.case.case_id, "number": planned.number,
         "started_at": now(), "artifact": artifact.digest,
     })  # fmt: skip
+    before = _clocks()
     outputs_dir = Path(tempfile.mkdtemp(prefix="harness-outputs-"))
     try:
         assignment = Assignment(
@@ -50,11 +55,14 @@ async def do_round(
             policy=run.plan.policy.loop(), silence_limit_s=run.plan.policy.silence_limit_ns / 1e9,
             first_round=planned.number == 1,
         )  # fmt: skip
-        conversation = await _converse(assignment, workplace, keep)
+        with noting_steal(round_id, run, keep):
+            conversation = await _converse(assignment, workplace, keep)
         verdict = None
         if isinstance(conversation.last, Done):
             verdict = _judge(assignment, conversation)
             keep({"record": "verdict", "round_id": round_id, "verdict": verdict})
+        if moved := _clock_moved(before):
+            keep({"record": "event", "round_id": round_id, "event": moved})
         keep({"record": "round_end", "round_id": round_id, **_end_of(conversation, verdict)})
     finally:
         shutil.rmtree(outputs_dir, ignore_errors=True)
@@ -62,11 +70,28 @@ async def do_round(
     return assemble_round(run.run_id, records)
 
 
+def _clocks() -> tuple[float, float]:
+    """The clock on the wall, and the one that nobody sets."""
+    return time.time(), time.monotonic()
+
+
+def _clock_moved(before: tuple[float, float]) -> Note | None:
+    """A warning when the wall clock went otherwise than the steady one. No duration is taken from it; but when a Round
+    was measured is, and a machine that slept meanwhile is not the machine it was."""
+    wall_s, steady_s = (now_ - then for now_, then in zip(_clocks(), before, strict=True))
+    if abs(wall_s - steady_s) < _CLOCK_MOVED_S:
+        return None
+    text = f"the wall clock moved by {wall_s - steady_s:+.0f} s: it was set, or the machine slept; durations are steady"
+    return Note(kind="warning", text=text)
+
+
 async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> Conversation:
     """Listen until the last word; an Event out of order becomes the last word itself."""
     conversation = Conversation()
     side = catalog.backends()[assignment.case.backend].side
-    async with contextlib.aclosing(workplace.executors[side].execute(assignment)) as events:
+    spoken = workplace.executors[side].execute(assignment)
+    limits = (assignment.silence_limit_s, assignment.policy.slice_ns / 1e9)
+    async with contextlib.aclosing(watched(spoken, *limits)) as events:
         async for event in events:
             try:
                 conversation.accept(event)

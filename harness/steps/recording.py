@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import UserMistake
-from harness.core.rounds import Run
-from harness.measure.assemble import assemble
+from harness.core.rounds import Round, Run
+from harness.execute.executor import Executor
+from harness.measure.assemble import assemble, run_ended
 from harness.steps.one_round import now
+from harness.steps.quiet import quiet_end
 from harness.steps.results import metrics_of, results_of
 from harness.steps.workplace import Workplace
 from harness.store.database import open_for_writing
@@ -28,30 +30,60 @@ class Recording:
     run: Run
     journal: Journal
     store: LiveStore
+    begun: bool = False
+
+    def begin(self, run: Run, history: Sequence[Round]) -> None:
+        """The Run as it is after exporting, and the Rounds of an earlier sitting, which the database may lack."""
+        before = {point.case.case_id: point for point in self.run.plan.cases}
+        for point in run.plan.cases:
+            if point != before[point.case.case_id]:
+                self.journal.append({"record": "point", "point": point})
+        self.journal.append({"record": "quiet", "quiet": run.machine["quiet"]})
+        self.journal.sync()
+        self.run = run
+        self._tell_store(history)
+
+    def end(self, history: Sequence[Round]) -> None:
+        """The database hears of the end; where the Run did not get as far as its beginning, of that as well."""
+        if not self.begun:
+            self._tell_store(history)
+        self.store.end(self.run)
+
+    def _tell_store(self, history: Sequence[Round]) -> None:
+        self.begun = True
+        cases = {point.case.case_id: point.case for point in self.run.plan.cases}
+        with_metrics = [(round_, metrics_of(round_, cases[round_.case_id])) for round_ in history]
+        self.store.begin(self.run, with_metrics, results_of(self.run, history))
 
 
 @asynccontextmanager
-async def recording(run: Run, workplace: Workplace) -> AsyncIterator[Recording]:
-    """Journal and database for the length of a run; however it ends, both hear of the end."""
+async def recording(run: Run, history: Sequence[Round], workplace: Workplace) -> AsyncIterator[Recording]:
+    """Journal and database for the length of a run, from before its exports; however it ends, both hear of the end.
+
+    `history` holds the Rounds of earlier sittings, which the database may lack.
+    """
     journal = Journal(journal_path(workplace.database, run.run_id))
-    journal.append({"record": "run", "run": run.model_dump(mode="json")})
-    journal.sync()
-    store = LiveStore(workplace.database, workplace.watcher.warned)
-    store.begin(run, results_of(run, []))
-    open_ = Recording(run, journal, store)
+    open_ = Recording(run, journal, LiveStore(workplace.database, workplace.watcher.warned))
     interrupted = True
     try:
+        again = {"record": "resumed", "at": run.resumed_at[-1]} if run.resumed_at else None
+        journal.append(again or {"record": "run", "run": run.model_dump(mode="json")})
+        journal.sync()
         yield open_
         interrupted = False
     finally:
-        open_.run = run.model_copy(update={"ended_at": now(), "interrupted": interrupted})
-        try:
-            journal.append({"record": "run_end", "ended_at": open_.run.ended_at, "interrupted": interrupted})
-            journal.close()
-            store.end(open_.run)
-        finally:
+        async with AsyncExitStack() as last:  # in reverse: who works, then the journal, then the database
+            last.callback(lambda: open_.end(history))
+            last.enter_context(contextlib.closing(journal))
             for executor in workplace.executors.values():
-                await asyncio.shield(executor.close())
+                last.push_async_callback(_closed, executor)
+            end = {"ended_at": now(), "interrupted": interrupted, "quiet_end": quiet_end(open_.run, workplace)}
+            open_.run = run_ended(open_.run, end)
+            journal.append({"record": "run_end", **end})
+
+
+async def _closed(executor: Executor) -> None:
+    await asyncio.shield(executor.close())
 
 
 def rebuild(database: Path, warn: Callable[[str], None]) -> int:

@@ -1,22 +1,32 @@
 """measure → results, by the catalogue's metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import catalog
 from harness.core.nouns import Case
-from harness.core.rounds import CaseResult, Round, Run
+from harness.core.rounds import CaseResult, Round, Run, reused_result
 from harness.measure.results import case_result
 
 
-def results_of(run: Run, rounds: Sequence[Round]) -> list[tuple[Case, CaseResult]]:
-    """Every point of the Plan with what it came to, in the Plan's order."""
+def results_of(
+    run: Run, rounds: Sequence[Round], stored: Mapping[str, CaseResult] | None = None
+) -> list[tuple[Case, CaseResult]]:
+    """Every point of the Plan with what it came to, in the Plan's order.
+
+    What is reused is in it where `stored` (case_id → result) is given: the answer shows it, the database, which has it
+    already, must not get it twice.
+    """
     by_case: dict[str, list[Round]] = {}
     for round_ in rounds:
         by_case.setdefault(round_.case_id, []).append(round_)
     found = []
     for point in run.plan.cases:
         mine = by_case.get(point.case.case_id, [])
-        if point.outcome is not None:
+        if point.reused_from is not None:
+            if stored is None:
+                continue
+            result = reused_result(run.run_id, point, stored.get(point.case.case_id))
+        elif point.outcome is not None and not mine:  # Rounds of an earlier sitting say more than a failed export
             result = CaseResult(
                 run_id=run.run_id,
                 case_id=point.case.case_id,

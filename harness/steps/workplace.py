@@ -9,13 +9,13 @@ from harness.core.events import Event
 from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
 from harness.execute.executor import Executor
-from harness.measure.host import memory_of_tree
+from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 
 
 class Watcher(Protocol):
     """Who looks on: told of every step, never asked. All methods return at once."""
 
-    def started(self, run_id: str, plan: Plan) -> None: ...
+    def started(self, run_id: str, plan: Plan, rounds_done: int) -> None: ...
     def exporting(self, request: ArtifactRequest, text: str) -> None: ...
     def round_started(self, planned: PlannedRound, total: int) -> None: ...
     def heard(self, event: Event) -> None: ...
@@ -36,15 +36,17 @@ class Workplace:
         return self.database.parent / "artifacts"
 
 
-def real_executors(sides: set[str]) -> dict[str, Executor]:
-    """The executors of these sides; a native sweep imports nothing that only browsers need."""
-    found: dict[str, Executor] = {}
-    if "native" in sides:
-        from harness.execute.native import NativeExecutor
+class RealExecutors(dict[str, Executor]):
+    """Side → who does the work there, made when it is first asked for: a native sweep imports nothing that only
+    browsers need."""
 
-        found["native"] = NativeExecutor(memory_of_tree)
-    if "page" in sides:
-        from harness.execute.page import PageExecutor
+    def __missing__(self, side: str) -> Executor:
+        if side == "native":
+            from harness.execute.native import NativeExecutor
 
-        found["page"] = PageExecutor(memory_of_tree)
-    return found
+            self[side] = NativeExecutor(memory_of_tree)
+        else:
+            from harness.execute.page import PageExecutor
+
+            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree)
+        return self[side]

@@ -12,6 +12,7 @@ from harness.store.database import refresh_views
 from harness.store.rows import Metrics, Row
 
 Rows = dict[str, list[Row]]
+_TYPES: dict[str, dict[str, str]] = {}
 
 
 def write_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
@@ -24,6 +25,13 @@ def write_round(con: duckdb.DuckDBPyConnection, one: Round, metrics: Metrics) ->
     """One Round with its Samples, summaries and metrics."""
     with _transaction(con):
         _write_rounds(con, [(one, metrics)])
+
+
+def write_done(con: duckdb.DuckDBPyConnection, one: Round, metrics: Metrics, case: Case, result: CaseResult) -> None:
+    """A finished Round and what its Case has come to, together: `write_round` and `write_result` in one transaction."""
+    with _transaction(con):
+        _write_rounds(con, [(one, metrics)])
+        _write_results(con, [(case, result)])
 
 
 def write_result(con: duckdb.DuckDBPyConnection, case: Case, result: CaseResult) -> None:
@@ -104,8 +112,13 @@ def _rewrite(con: duckdb.DuckDBPyConnection, groups: Sequence[Rows], key: tuple[
     heads = next(iter(together.values()), [])
     keys = [[head[column] for head in heads] for column in key]
     unnested = ", ".join("unnest(?::VARCHAR[])" for _ in key)
+    among = f"WHERE ({', '.join(key)}) IN (SELECT {unnested})"
+    head = next(iter(together), None)
+    # A new Round, which is the rule, has nothing to delete: seven statements saved.
+    is_known = head is not None and con.execute(f"SELECT 1 FROM {head} {among} LIMIT 1", keys).fetchone() is not None
     for table, content in together.items():
-        con.execute(f"DELETE FROM {table} WHERE ({', '.join(key)}) IN (SELECT {unnested})", keys)
+        if is_known:
+            con.execute(f"DELETE FROM {table} {among}", keys)
         _insert(con, table, content)
 
 
@@ -113,12 +126,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, content: Sequence[Row], 
     """All rows in one statement: a list per column, unnested; a statement per row is thirty times slower."""
     if not content:
         return
-    types = {
-        str(name): str(kind)
-        for name, kind, *_ in con.execute(
-            f"DESCRIBE {table}"
-        ).fetchall()  # table: a name from rows.py, never from outside
-    }
+    types = _types(con, table)
     columns = list(content[0])
     unnested = ", ".join(f"unnest(?::{types[column]}[])" for column in columns)
     verb = "INSERT OR REPLACE" if replace else "INSERT"
@@ -126,6 +134,14 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, content: Sequence[Row], 
         f"{verb} INTO {table} ({', '.join(columns)}) SELECT {unnested}",
         [[row[column] for row in content] for column in columns],
     )
+
+
+def _types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Column → type; asked once, since every database that is written to has the one newest schema."""
+    if table not in _TYPES:  # a name from rows.py, never from outside
+        described = con.execute(f"DESCRIBE {table}").fetchall()
+        _TYPES[table] = {str(name): str(kind) for name, kind, *_ in described}
+    return _TYPES[table]
 
 
 def _unique(content: Sequence[Row], column: str) -> list[Row]:

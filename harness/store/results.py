@@ -1,44 +1,73 @@
 """Tables → a Run and what came of each of its Cases, also of the impossible ones."""
 
-import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from harness.core.errors import UserMistake
+from harness.core.noise import noise_lines
 from harness.core.nouns import Case, Plan, PlannedCase
-from harness.core.rounds import CaseResult, Run, Verdict
+from harness.core.rounds import CaseResult, Run, Verdict, reused_result
 from harness.store.database import NOT_MEASURED, open_for_reading
+from harness.store.naming import pick_run
 from harness.store.rows import from_utc
 
-_OURS = ("checked", "passed", "latency_ci95_low_ms", "latency_ci95_high_ms")
+_OURS = ("machine", "checked", "passed", "latency_ci95_low_ms", "latency_ci95_high_ms")
 
 
 def read_run(path: Path, run_id: str | None = None) -> tuple[Run, list[tuple[Case, CaseResult]]]:
     """A Run by its id or an unambiguous beginning of it (None or `last`: the newest), and one result per planned Case.
 
     A Case that is impossible by the Plan is `unsupported`; one that the Run never got to is `failed: not_measured`.
+    One that reused another Run's result has that result, and says so.
     Raises UserMistake: no_runs, unknown_run (with the nearest), ambiguous_run, and those of `open_for_reading`.
     """
     with open_for_reading(path) as con:
-        full_id = _resolve(con, run_id)
+        full_id = pick_run(_ids(con), run_id)
         results, metrics = _results(con, full_id), _metrics(con, full_id)
         planned = [
-            (PlannedCase(case=Case.model_validate_json(asked), outcome=outcome, reason=reason), case_id)
-            for asked, case_id, outcome, reason in con.execute(
-                "SELECT asked, case_id, outcome, reason FROM planned_cases WHERE run_id = ? ORDER BY position",
+            (
+                PlannedCase(
+                    case=Case.model_validate_json(asked),
+                    outcome=outcome,
+                    reason=reason,
+                    versions=None if versions is None else json.loads(versions),
+                    reused_from=reused_from,
+                ),
+                case_id,
+            )
+            for asked, case_id, outcome, reason, versions, reused_from in con.execute(
+                "SELECT asked, case_id, outcome, reason, versions, reused_from"
+                " FROM planned_cases WHERE run_id = ? ORDER BY position",
                 [full_id],
             ).fetchall()
         ]
         run = _run(con, full_id, tuple(one for one, _ in planned))
+        elsewhere = read_results(con, {case_id: one.reused_from for one, case_id in planned if one.reused_from})
     pairs = []
     for one, case_id in planned:
+        if one.reused_from is not None:
+            pairs.append((one.case, reused_result(full_id, one, elsewhere.get(case_id))))
+            continue
         row = results.get(case_id)
         found = _without_rounds(full_id, one, case_id) if row is None else _result(row, metrics.get(case_id, {}))
         pairs.append((one.case, found))
     return run, pairs
+
+
+def read_results(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]) -> dict[str, CaseResult]:
+    """case_id → its result in the Run that `wanted` names for it; what is not there is left out."""
+    found: dict[str, CaseResult] = {}
+    for run_id in sorted(set(wanted.values())):
+        results, metrics = _results(con, run_id), _metrics(con, run_id)
+        for case_id, row in results.items():
+            if wanted.get(case_id) == run_id:
+                result = _result(row, metrics.get(case_id, {}))
+                noise = (f"in run {run_id}, {line}" for line in noise_lines(json.loads(row["machine"])))
+                found[case_id] = result.model_copy(update={"doubts": (*result.doubts, *noise)})
+    return found
 
 
 def run_ids(path: Path) -> list[str]:
@@ -52,30 +81,14 @@ def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-def _resolve(con: duckdb.DuckDBPyConnection, asked: str | None) -> str:
-    known = _ids(con)
-    if not known:
-        raise UserMistake("no_runs", "the database holds no run yet", "measure something first: harness run")
-    if asked is None or asked == "last":
-        return known[0]
-    matches = [run_id for run_id in known if run_id.startswith(asked)] if asked else []
-    if asked in known or len(matches) == 1:
-        return asked if asked in known else matches[0]
-    if matches:
-        raise UserMistake("ambiguous_run", f"{len(matches)} runs begin with {asked!r}", f"say more: {matches[0]}")
-    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.3)
-    raise UserMistake(
-        "unknown_run", f"there is no run {asked!r}", f"did you mean {near[0]}?" if near else f"the last is {known[0]}"
-    )
-
-
 def _run(con: duckdb.DuckDBPyConnection, run_id: str, cases: tuple[PlannedCase, ...]) -> Run:
     row = con.execute(
-        "SELECT started_at, ended_at, command, machine, policy, interrupted FROM runs WHERE run_id = ?", [run_id]
+        "SELECT started_at, ended_at, command, machine, policy, interrupted, resumed_at FROM runs WHERE run_id = ?",
+        [run_id],
     ).fetchone()
     if row is None:
         raise LookupError(run_id)
-    started_at, ended_at, command, machine, policy, interrupted = row
+    started_at, ended_at, command, machine, policy, interrupted, resumed_at = row
     return Run(
         run_id=run_id,
         started_at=from_utc(started_at),
@@ -84,11 +97,17 @@ def _run(con: duckdb.DuckDBPyConnection, run_id: str, cases: tuple[PlannedCase, 
         machine=json.loads(machine),
         plan=Plan.model_validate({"cases": cases, "policy": json.loads(policy)}),
         interrupted=interrupted,
+        resumed_at=tuple(resumed_at or ()),
     )
 
 
 def _results(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, dict[str, Any]]:
-    found = con.execute("SELECT * FROM results WHERE run_id = ?", [run_id])
+    found = con.execute(
+        "SELECT results.*, began.measured_at, runs.machine FROM results JOIN runs USING (run_id) LEFT JOIN ("
+        " SELECT case_id, min(started_at) AS measured_at FROM rounds WHERE run_id = ? GROUP BY case_id"
+        ") AS began USING (case_id) WHERE results.run_id = ?",
+        [run_id, run_id],
+    )
     columns = [str(column[0]) for column in found.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
     return {row["case_id"]: row for row in rows}
@@ -111,6 +130,7 @@ def _result(row: dict[str, Any], metrics: dict[str, float | None]) -> CaseResult
         "latency_ci95_ms": None if low is None else (low, high),
         "correct": Verdict.model_validate_json(row["correct"]) if row["correct"] else None,
         "clock": json.loads(row["clock"]),
+        "measured_at": from_utc(row["measured_at"]) if row["measured_at"] else None,
         "metrics": metrics,
     }
     return CaseResult.model_validate(fields)

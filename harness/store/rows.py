@@ -37,6 +37,7 @@ def run_row(run: Run) -> Row:
         "machine": as_json(run.machine),
         "policy": as_json(run.plan.policy.model_dump(mode="json")),
         "interrupted": run.interrupted,
+        "resumed_at": list(run.resumed_at) or None,
     }
 
 
@@ -64,6 +65,8 @@ def planned_row(run_id: str, position: int, planned: PlannedCase) -> Row:
         "asked": as_json(case.model_dump(mode="json")),
         "outcome": planned.outcome,
         "reason": planned.reason,
+        "versions": None if planned.versions is None else as_json(planned.versions),
+        "reused_from": planned.reused_from,
     }
 
 

@@ -3,6 +3,7 @@
 -- a new one needs no migration. Tables of raw observations come first; from `summaries` on everything is derived from
 -- them and can be made again. Raw lists (phases, samples, memory, notes) are always written as a whole with their
 -- Round, in its transaction, so `rounds` carries their key.
+-- This is the newest form; what leads an older database here stands in migrations.py, which adds columns at the end.
 
 CREATE TABLE schema_version (version INTEGER PRIMARY KEY);
 
@@ -19,7 +20,8 @@ CREATE TABLE runs (
     machine_id VARCHAR NOT NULL,            -- machines
     machine JSON NOT NULL,                  -- as this Run saw it
     policy JSON NOT NULL,                   -- rounds, budget, seed
-    interrupted BOOLEAN NOT NULL
+    interrupted BOOLEAN NOT NULL,
+    resumed_at VARCHAR[]                    -- UTC: when it was gone on with after an end; null and empty: never
 );
 
 -- The point itself: the same on every machine and in every Run.
@@ -56,6 +58,8 @@ CREATE TABLE planned_cases (
     asked JSON NOT NULL,                    -- the whole Case
     outcome VARCHAR,                        -- unsupported: known before anything ran; null: to be measured
     reason VARCHAR,
+    versions JSON,                          -- what the numbers depend on, as it was when the Run began; null: not known
+    reused_from VARCHAR,                    -- runs: whose result stands for it; the Case was not measured here
     PRIMARY KEY (run_id, position)
 );
 

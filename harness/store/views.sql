@@ -1,8 +1,10 @@
 -- One row per Case per Run. database.py puts one column per metric where `metrics` stands in braces, from the names that
 -- occur, so that a new metric needs no migration. A Case that was planned and never measured says so instead of missing.
+-- A point that reuses another Run's result is left out: its row is that Run's, and nothing may count a measurement twice.
 CREATE OR REPLACE VIEW performance_results_all_view AS
 WITH asked AS (
-    SELECT * FROM planned_cases QUALIFY row_number() OVER (PARTITION BY run_id, case_id ORDER BY position) = 1
+    SELECT * FROM planned_cases WHERE reused_from IS NULL
+    QUALIFY row_number() OVER (PARTITION BY run_id, case_id ORDER BY position) = 1
 ), pivoted AS (
     SELECT run_id, case_id, {metrics} FROM result_metrics GROUP BY run_id, case_id
 )

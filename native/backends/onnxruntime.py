@@ -17,7 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from harness.core.events import CaseMessage
-from native.seam import BackendFailed, Session, read_inputs, size_of
+from native.seam import Session, as_outcome, read_inputs, size_of
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider"}
 _ERRORS_ONLY = 3
@@ -54,7 +54,7 @@ class OnnxRuntimeSession:
         try:
             self._session = onnxruntime.InferenceSession(str(self._files[0]), options, providers=[provider])
         except Exception as error:  # its exceptions share no class but this one
-            raise BackendFailed("load_failed", str(error).splitlines()[0]) from error
+            raise as_outcome("load_failed", error) from error
         self._names = [output.name for output in self._session.get_outputs()]
         return {"threads": threads, "providers": self._session.get_providers()}
 

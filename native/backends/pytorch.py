@@ -10,16 +10,19 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[pytorch]'",
 }
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+import transformers.modeling_utils  # what every model class imports when it is looked up: here a zygote has it already
 from numpy.typing import NDArray
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.seam import BackendFailed, Session, read_inputs, size_of
+from native.seam import Session, as_outcome, read_inputs, size_of
 
 
 def open_session(message: CaseMessage) -> Session:
@@ -29,18 +32,29 @@ def open_session(message: CaseMessage) -> Session:
     return PyTorchSession(message)
 
 
+def _class_of(message: CaseMessage, folder: Path) -> Any:
+    """transformers' class of that name; the model's own, from the code in its folder, only if the user allowed it."""
+    built_by = message.artifact.built_by or ""
+    if message.case.model.trust_remote_code:
+        offered = json.loads((folder / "config.json").read_text("utf-8")).get("auto_map", {})
+        for reference in (each for each in offered.values() if isinstance(each, str)):
+            if reference.rsplit(".", 1)[-1] == built_by:
+                return get_class_from_dynamic_module(reference, folder, local_files_only=True)
+    found = getattr(transformers, built_by, None)
+    if found is None:
+        raise Unsupported(f"transformers {transformers.__version__} has no class {built_by!r}")
+    return found
+
+
 class PyTorchSession:
     """`forward` under `inference_mode`; on the CPU it returns when the work is done."""
 
     def __init__(self, message: CaseMessage) -> None:
         self.runtime = {"torch": torch.__version__, "transformers": transformers.__version__}
         self._message = message
-        built_by = message.artifact.built_by or ""
-        # Looked up here, because it imports the model's code: that is not part of loading a model.
-        self._class: Any = getattr(transformers, built_by, None)
-        if self._class is None:
-            raise Unsupported(f"transformers {transformers.__version__} has no class {built_by!r}")
         self._folder = Path(message.base) / (message.artifact.hf or "")
+        # Looked up here, because it imports the model's code: that is not part of loading a model.
+        self._class: Any = _class_of(message, self._folder)
         self._inputs: dict[str, torch.Tensor] = {}
         self._module: Any = None
         self._latest: Any = None
@@ -52,8 +66,8 @@ class PyTorchSession:
     def load(self) -> dict[str, Any]:
         try:
             module = self._class.from_pretrained(self._folder, dtype=torch.float32, local_files_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BackendFailed("load_failed", str(error).splitlines()[0]) from error
+        except Exception as error:  # of transformers, safetensors and torch, which share no class but this one
+            raise as_outcome("load_failed", error) from error
         self._module = module.eval()
         return {"threads": torch.get_num_threads(), "attention": module.config._attn_implementation}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import catalog
-from harness.core.events import Conversation, Done, Failed, Refused
+from harness.core.events import Conversation, Done, Failed, Hello, Refused
 from harness.core.nouns import Artifact, LoopPolicy, PlannedCase, Policy
 from harness.core.rounds import Round
 from harness.execute.executor import Assignment, Executor
@@ -85,7 +85,7 @@ def test_a_page_backend_runs_a_model_and_is_right(
     assert conversation.hello is not None and conversation.hello.provenance["isolated"] is True
 
 
-@pytest.mark.parametrize("name", [name for name in NATIVE if name != "noop"])
+@pytest.mark.parametrize("name", [name for name in NATIVE if catalog.backends()[name].formats != ("any",)])
 def test_a_native_backend_says_why_it_cannot_load(name: str, tiny_bert: tuple[Artifact, Path], tmp_path: Path) -> None:
     artifact, _ = tiny_bert
     broken = tmp_path / "broken"
@@ -101,24 +101,42 @@ def test_a_native_backend_says_why_it_cannot_load(name: str, tiny_bert: tuple[Ar
     assert (conversation.last.code, bool(conversation.last.reason)) == ("load_failed", True)
 
 
-@pytest.mark.parametrize("name", catalog.browsers())
+# What the README promises of the engines that `make setup` installs: shared memory, WebGPU, WebNN's contexts.
+PROMISED = {
+    "chromium": (True, True, True),
+    "chromium-system": (True, True, False),
+    "firefox": (True, True, False),
+    "webkitgtk": (False, False, False),
+}
+
+
+async def greet(name: str) -> Hello | Failed | Refused:
+    executor = PageExecutor(memory_of_tree)
+    try:
+        return await executor.greet(catalog.browsers()[name])
+    finally:
+        await executor.close()
+
+
+@pytest.mark.parametrize("name", PROMISED)
 def test_a_browser_that_is_promised_starts_and_tells_of_itself(name: str) -> None:
     """A promised browser that does not start is a failure here, never a skip."""
+    hello = asyncio.run(greet(name))
+    assert isinstance(hello, Hello), hello
+    told = hello.provenance
+    assert told["isolated"] is True and told["visibility"] == "visible" and told["clock_step_ns"] > 0
+    contexts = told["webnn"].get("contexts", {})
+    found = (told["shared_array_buffer"], told["webgpu"]["available"], any(each["ok"] for each in contexts.values()))
+    assert found == PROMISED[name]
+    assert told["webgpu"]["available"] or told["webgpu"]["reason"]
+    assert told["software"] is (True if told["webgpu"]["available"] else None), "there is no GPU here"
 
-    async def greet() -> object:
-        executor = PageExecutor(memory_of_tree)
-        try:
-            return await executor.greet(catalog.browsers()[name])
-        finally:
-            await executor.close()
 
-    hello = asyncio.run(greet())
-    assert not isinstance(hello, Failed | Refused), hello
-    told = hello.provenance  # type: ignore[attr-defined]
-    assert told["isolated"] is True and told["shared_array_buffer"] is True
-    assert told["visibility"] == "visible"
-    assert told["clock_step_ns"] > 0
-    assert told["webgpu"]["available"] is True and told["webnn"]["present"] is True
+@pytest.mark.parametrize("name", sorted(catalog.browsers().keys() - PROMISED.keys()))
+def test_a_browser_that_is_not_promised_starts_or_says_how_to_install_it(name: str) -> None:
+    word = asyncio.run(greet(name))
+    assert isinstance(word, Hello | Refused), word
+    assert isinstance(word, Hello) or catalog.browsers()[name].install in word.reason
 
 
 @pytest.mark.parametrize("name", catalog.metrics())

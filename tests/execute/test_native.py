@@ -13,6 +13,7 @@ from harness.core.events import Conversation, Done, Event, Failed, Phase, Sample
 from harness.core.nouns import LoopPolicy
 from harness.execute.executor import Assignment
 from harness.execute.native import NativeExecutor
+from harness.execute.watchdog import watched
 from harness.measure.host import memory_of_tree
 from harness.measure.verify import judge
 from tests.making import make_artifact, make_case
@@ -29,7 +30,7 @@ def assign(tmp_path: Path, silence_limit_s: float = 60, **options: Any) -> Assig
 
 async def listen(assignment: Assignment, meddle: Any = None) -> tuple[list[Event], Conversation]:
     events, conversation = [], Conversation()
-    async for event in NativeExecutor(memory_of_tree).execute(assignment):
+    async for event in watched(NativeExecutor(memory_of_tree).execute(assignment), assignment.silence_limit_s):
         events.append(event)
         conversation.accept(event)
         if meddle is not None:

@@ -4,38 +4,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from harness import catalog
 from harness.core.events import Done, Event, Failed, Hello, Refused
-from harness.core.nouns import LoopPolicy
+from harness.execute.drivers import Tab
 from harness.execute.executor import Assignment
 from harness.execute.page import PageExecutor
 from harness.measure.host import memory_of_tree
-from tests.making import make_artifact, make_case
-
-SHORT = LoopPolicy(slice_ns=400_000_000, least_time_ns=1_000_000)
-
-
-def assign(tmp_path: Path, **options: Any) -> Assignment:
-    folder = tmp_path / "artifact"
-    folder.mkdir()
-    case = make_case(backend="noop_web", platform="noop_web", browser="chromium", options=options)
-    return Assignment("r", case, make_artifact(folder), folder, tmp_path / "out", SHORT, silence_limit_s=60)
-
-
-def browsers() -> list[psutil.Process]:
-    """The root processes of browsers that we started."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            line = process.cmdline()
-        except psutil.Error:
-            continue
-        if any("--harness-round" in part for part in line) and not any(part.startswith("--type=") for part in line):
-            found.append(process)
-    return found
+from tests.execute.page_rounds import assign, processes
 
 
 async def do_rounds(assignment: Assignment, meddle: Any = None, times: int = 1) -> list[list[Event]]:
@@ -52,7 +29,7 @@ async def do_rounds(assignment: Assignment, meddle: Any = None, times: int = 1) 
                 if isinstance(event, Done | Failed | Refused):
                     break
             await stream.aclose()
-            assert not browsers(), "the browser of a Round has ended when the next may begin"
+            assert not processes(), "the browser of a Round has ended when the next may begin"
             heard.append(events)
     finally:
         await executor.close()
@@ -62,11 +39,11 @@ async def do_rounds(assignment: Assignment, meddle: Any = None, times: int = 1) 
 def test_a_browser_that_is_killed_fails_its_round_and_the_next_has_a_healthy_one(tmp_path: Path) -> None:
     def kill(event: Event) -> None:
         if isinstance(event, Hello):
-            for process in browsers():
+            for process in processes():
                 process.kill()
 
     first, second = asyncio.run(do_rounds(assign(tmp_path, duration_us="20000"), kill, times=2))
-    assert isinstance(first[-1], Failed) and first[-1].code == "page_ended"
+    assert isinstance(first[-1], Failed) and first[-1].code == "browser_ended"
     assert isinstance(second[-1], Done)
 
 
@@ -86,6 +63,14 @@ def test_a_browser_that_does_not_start_has_failed(tmp_path: Path, monkeypatch: p
     broken = tmp_path / "chromium"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
-    monkeypatch.setattr("harness.execute.drivers.find_embedded", lambda package: (broken, {}))
+    monkeypatch.setattr("harness.execute.finding.find_embedded", lambda package: (broken, {}))
     (events,) = asyncio.run(do_rounds(assign(tmp_path)))
     assert isinstance(events[-1], Failed) and events[-1].code == "browser_start"
+
+
+async def test_of_a_console_the_first_lines_are_kept_and_of_those_the_beginning() -> None:
+    tab = Tab(provenance={}, pid=None)
+    room = [tab.hear(f"{number} ".ljust(10_000_000, "x")) for number in range(22)]
+    assert [line.split()[0] for line in tab.console] == [str(number) for number in range(20)]
+    assert {len(line) for line in tab.console} == {1000}
+    assert room == [*[True] * 19, False, False, False]

@@ -1,29 +1,15 @@
 """What the page server gives and to whom: isolation for every answer, nothing without the token, nothing outside."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import resource
+import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from harness.core.events import Failed, Probe
 from harness.execute.page_server import PageServer, Seat
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[PageServer]:
-    served = PageServer()
-    await served.open()
-    yield served
-    await served.close()
-
-
-@pytest_asyncio.fixture
-async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def seat_of(server: PageServer, tmp_path: Path) -> Seat:
@@ -78,7 +64,8 @@ async def test_without_the_token_there_is_nothing(
     seat = seat_of(server, tmp_path)
     async with client.get(f"{server.origin}/artifact/guess/model.bin") as answer:
         assert answer.status == 404
-    async with client.post(f"{server.origin}/outputs/guess/first/0", data=b"x") as answer:
+    ours = {"Origin": server.origin}
+    async with client.post(f"{server.origin}/outputs/guess/first/0", data=b"x", headers=ours) as answer:
         assert answer.status == 404
     server.leave(seat)
     async with client.get(f"{server.origin}/artifact/{seat.token}/model.bin") as answer:
@@ -112,10 +99,27 @@ async def test_garbage_on_the_link_ends_the_round_and_harms_nobody(
 async def test_outputs_are_written_where_they_belong_and_nowhere_else(
     server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    token = seat_of(server, tmp_path).token
-    async with client.post(f"{server.origin}/outputs/{token}/last/0", data=b"\x01\x02") as answer:
+    token, ours = seat_of(server, tmp_path).token, {"Origin": server.origin}
+    async with client.post(f"{server.origin}/outputs/{token}/last/0", data=b"\x01\x02", headers=ours) as answer:
         assert answer.status == 204
     assert (tmp_path / "out" / "last" / "0.bin").read_bytes() == b"\x01\x02"
     for path in ("middle/0", "last/x", "last/-1", "..%2fx/0"):
-        async with client.post(f"{server.origin}/outputs/{token}/{path}", data=b"x") as answer:
+        async with client.post(f"{server.origin}/outputs/{token}/{path}", data=b"x", headers=ours) as answer:
             assert answer.status == 404, path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+async def test_a_disk_that_takes_no_outputs_ends_the_round_by_its_name(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    seat = seat_of(server, tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        url, headers = f"{server.origin}/outputs/{seat.token}/first/0", {"Origin": server.origin}
+        async with client.post(url, data=b"x" * 5000, headers=headers) as answer:
+            assert answer.status == 507
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    failed = seat.events.get_nowait()
+    assert isinstance(failed, Failed) and failed.code == "disk_full"

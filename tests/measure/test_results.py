@@ -32,6 +32,11 @@ def test_three_good_rounds_leave_no_doubt() -> None:
     assert found.software is None
 
 
+def test_cpu_that_the_host_took_is_a_doubt() -> None:
+    rounds = [*three()[:2], round_of(CASE, 3, STEADY, provenance={"steal_share": 0.166})]
+    assert result(*rounds).doubts == ("the host of this virtual machine took up to 16.6% of its CPU in round 3",)
+
+
 def test_one_failed_round_fails_the_case_and_the_first_says_why() -> None:
     bad: dict[str, Any] = {"outcome": "failed", "samples": (), "verdict": None}
     rounds = [
@@ -85,7 +90,8 @@ def test_interval_within_one_round_says_so() -> None:
             {"provenance": {"fallback_share": 0.25}, "fallbacks": ("Gather (a)", "Shape", "Gather (b)")},
             "25.0% of nodes fell back to the CPU: Gather ×2, Shape",
         ),
-        ({"provenance": {"threads": 1}}, "1 threads were used, 2 asked for"),
+        ({"provenance": {"threads": 1}}, "threads used: 1, asked for: 2"),
+        ({"provenance": {"isolation": "zygote"}}, "forked: peak memory lacks shared pages"),
         ({"provenance": {"isolated": False}}, "not cross-origin isolated"),
         ({"provenance": {"visibility": "hidden"}}, "the page was hidden"),
         # 10 ms is shorter than 100 steps of 1 ms.

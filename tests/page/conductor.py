@@ -117,7 +117,7 @@ class _Conductor:
         socket = web.WebSocketResponse(max_msg_size=1 << 26)
         await socket.prepare(request)
         self.spoken.connections += 1
-        await socket.send_str(self.message.model_dump_json())
+        await socket.send_str(self.message.model_copy(update={"heard": len(self.spoken.events)}).model_dump_json())
         async for frame in socket:
             if frame.type != WSMsgType.TEXT:
                 continue

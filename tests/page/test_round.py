@@ -203,6 +203,37 @@ def test_a_lost_device_fails_at_once(talk: Talk, artifact_dir: Path) -> None:
     assert last == Failed(code="webgpu_lost", reason="gone")
 
 
+def test_a_device_that_is_destroyed_under_the_runtime_is_lost(talk: Talk, artifact_dir: Path) -> None:
+    script = """
+        const asked = GPUAdapter.prototype.requestDevice;
+        GPUAdapter.prototype.requestDevice = async function (...words) {
+          const device = await asked.apply(this, words);
+          setTimeout(() => device.destroy(), 1500);
+          return device;
+        };"""
+    policy = LoopPolicy(slice_ns=20_000_000_000, narrow_within=0.0)
+    message = case_message(artifact_dir, "webgpu", policy=policy)
+    last = talk(message=message, artifact_dir=artifact_dir, init_script=script).conversation.last
+    assert isinstance(last, Failed) and last.code == "webgpu_lost"
+
+
+def test_a_lost_context_of_webnn_fails_by_its_own_name(talk: Talk, artifact_dir: Path) -> None:
+    # The first context is the probe's; the second is the one that the runtime computes with.
+    script = """
+        const asked = ML.prototype.createContext;
+        let contexts = 0;
+        ML.prototype.createContext = async function (...words) {
+          const context = await asked.apply(this, words);
+          contexts += 1;
+          if (contexts === 2) setTimeout(() => context.destroy(), 1500);
+          return context;
+        };"""
+    policy = LoopPolicy(slice_ns=20_000_000_000, narrow_within=0.0)
+    message = case_message(artifact_dir, "webnn", policy=policy)
+    last = talk(message=message, artifact_dir=artifact_dir, init_script=script).conversation.last
+    assert isinstance(last, Failed) and last.code == "webnn_lost" and "context is lost" in last.reason
+
+
 def test_a_stray_error_of_the_page_fails_the_round(talk: Talk, artifact_dir: Path) -> None:
     script = "setTimeout(() => { throw new Error('stray') }, 300)"
     policy = LoopPolicy(slice_ns=20_000_000_000, narrow_within=0.0)

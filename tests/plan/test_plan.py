@@ -1,5 +1,6 @@
 """What was asked for becomes Cases: names, sweeps, impossible points, spec files."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import Plan
-from harness.plan.cases import make_plan
+from harness.plan.cases import default_isolation, make_plan
 from harness.plan.models import is_path
 from harness.plan.selection import as_toml, make_selection
 
@@ -114,6 +115,28 @@ def test_a_package_that_is_missing_is_a_reason_with_the_way_to_mend_it(monkeypat
     point = plan(model="bert", hardware="onnxruntime").cases[0]
     assert point.outcome == "unsupported"
     assert "onnxruntime is not installed: pip install" in (point.reason or "")
+
+
+def test_only_a_browser_that_can_be_kept_is_kept() -> None:
+    asked = plan(model="bert", hardware="wasm", browser=("chromium", "firefox"), isolation="zygote")
+    assert [point.outcome for point in asked.cases] == [None, "unsupported"]
+    assert "use --isolation process" in (asked.cases[1].reason or "")
+
+
+def test_all_browsers_are_those_of_the_catalogue() -> None:
+    asked = plan(model="bert", hardware="wasm", browser=("all",))
+    assert [point.case.browser for point in asked.cases] == list(catalog.browsers())
+
+
+def test_a_zygote_is_asked_for_and_offered_only_where_a_fork_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(model="bert").cases[0].case.isolation == default_isolation()
+    monkeypatch.setattr(sys, "platform", "linux")
+    possible = plan(model="bert", isolation="zygote").cases[0]
+    assert (possible.case.isolation, possible.outcome) == ("zygote", None)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    impossible = plan(model="bert", isolation="zygote").cases[0]
+    assert impossible.outcome == "unsupported" and "not on darwin: use --isolation process" in (impossible.reason or "")
+    assert plan(model="bert", isolation="process").cases[0].outcome is None
 
 
 def test_an_architecture_outside_the_catalogue_is_unsupported_not_unknown() -> None:

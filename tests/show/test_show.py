@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.core.nouns import Case
+from harness.core.noise import noise_lines
+from harness.core.nouns import Case, Plan, PlannedCase, Policy
 from harness.core.rounds import CaseResult, Verdict
 from harness.show.as_json import case_as_json
+from harness.show.plan import again_lines, plan_lines
 from harness.show.table import duration, interval, reading, results_table, times
 from tests.making import make_case, make_model
 
@@ -87,6 +89,43 @@ def test_overlapping_intervals_are_not_decided() -> None:
     assert "not decided" in reading([point("cpu", 4.0), point("wasm", 4.2)])
 
 
+def test_a_reused_number_is_marked_with_its_date_and_run() -> None:
+    then = {"reused_from": "20261120T010000-abcd", "measured_at": "2026-11-20T01:00:09+00:00"}
+    text = shown([point("cpu", 7.4, **then), point("wasm", 9.0, doubts=("few samples",))])
+    assert re.search(r"^cpu a ", text, re.M) and re.search(r"^wasm b ", text, re.M)
+    assert "a reused: measured on 2026-11-20 in run 20261120T010000-abcd" in text
+    told = case_as_json(*point("cpu", 7.4, **then))
+    assert (told["reused_from"], told["measured_at"]) == (then["reused_from"], then["measured_at"])
+    assert case_as_json(*point("cpu", 7.4))["reused_from"] is None
+
+
+def test_the_sentence_says_when_it_compares_across_runs() -> None:
+    cpu, wasm, old = point("cpu", 4.0), point("wasm", 9.0), point("wasm", 9.0, reused_from="r0")
+    assert "side by side" not in reading([cpu, wasm])
+    assert "not side by side" in reading([cpu, old])
+    assert "side by side" not in reading([point("cpu", 4.0, reused_from="r0"), old])
+
+
+def test_a_plan_says_what_would_be_done_with_every_point_and_why() -> None:
+    cases = [make_case(batch_size=size) for size in range(1, 5)]
+    ids = [case.case_id for case in cases]
+    points = [
+        PlannedCase(case=cases[0]),
+        PlannedCase(case=cases[1], outcome="unsupported", reason="not here"),
+        PlannedCase(case=cases[2], reused_from="r0"),
+        PlannedCase(case=cases[3]),
+    ]
+    plan = Plan(cases=tuple(points), policy=Policy())
+    lines = list(plan_lines(plan, {ids[2]: "2026-11-20T01:00:09+00:00"}, {ids[3]: "torch 1 → 2"}))
+    assert [(line[0], line.partition("  ")[2]) for line in lines] == [
+        ("+", ""), ("-", "(not here)"), ("=", "(measured on 2026-11-20 in run r0)"),
+        ("+", "(measured again: torch 1 → 2)"),
+    ]  # fmt: skip
+    assert list(again_lines({"x": "torch 1 → 2", "y": "it failed then", "z": "torch 1 → 2"})) == [
+        "measured again, 2 cases: torch 1 → 2", "measured again, 1 case: it failed then"
+    ]  # fmt: skip
+
+
 def test_nothing_verified_means_no_winner() -> None:
     unverified = point("cpu", 4.0, correct=Verdict(checked=False, passed=True))
     assert reading([unverified]) == "Not ranked: 1 not verified."
@@ -104,6 +143,16 @@ def test_names_from_outside_are_text_not_markup() -> None:
     case, result = point("cpu", 7.4)
     odd = case.model_copy(update={"model": make_model(name="./[red]x.onnx", kind="onnx")})
     assert "[red]" in shown([(odd, result), (case, result)])
+
+
+def test_noise_is_a_line_under_the_table_and_quiet_none() -> None:
+    battery, hot = {"code": "on_battery", "text": "on battery"}, {"code": "throttled", "text": "throttled 3 times"}
+    quiet = {"policy": "warn", "findings": [battery, hot], "end": {"findings": [hot]}}
+    assert noise_lines({"quiet": quiet}) == [
+        "noisy machine: on battery; throttled 3 times", "noise during the run: throttled 3 times",
+    ]  # fmt: skip
+    assert noise_lines({"quiet": {"policy": "off", "findings": [], "end": None}}) == []
+    assert noise_lines({"cpu": "a run of an older harness"}) == []
 
 
 def test_the_json_has_null_for_what_does_not_apply() -> None:

@@ -28,8 +28,8 @@ export async function openSession({ message }) {
     },
     async load() {
       if (options.fail) throw new RoundFailed(String(options.fail), 'asked to fail');
-      return { threads };
     },
+    known: async () => ({ threads }),
     run() {
       if (waitMs > 0) {
         const end = performance.now() + waitMs;

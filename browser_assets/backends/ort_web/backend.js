@@ -16,6 +16,7 @@ import { captureConsole } from './console_tap.js';
 import { parsePlacement, unknownPlacement } from './placement.js';
 import { hostTensor, tensorOf } from './tensors.js';
 import { RoundFailed, Unsupported, fetchFile, wordsOf } from '../seam.js';
+import { measureWaitFloorNs } from '../../wait_floor.js';
 
 const DIST = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url).href;
 
@@ -54,6 +55,8 @@ class OrtWebSession {
     this.feeds = {};
     /** @type {import('onnxruntime-web').InferenceSession.ReturnType} */
     this.latest = {};
+    /** @type {string[]} */
+    this.unknownInputs = [];
     /** @type {OrtSession | undefined} */
     this.session = undefined;
     /** @type {Awaited<ReturnType<typeof fetchGraph>> | undefined} */
@@ -79,12 +82,16 @@ class OrtWebSession {
     this.graph = undefined;
     const unknown = Object.keys(this.feeds).filter((name) => !this.session?.inputNames.includes(name));
     for (const name of unknown) delete this.feeds[name];
+    this.unknownInputs = unknown;
+  }
+
+  async known() {
     return {
       // Only wasm computes with these; a GPU's and WebNN's own threads are nobody's to know.
       threads: this.message.case.platform === 'wasm' ? this.ort.env.wasm.numThreads : null,
       threads_asked: this.message.case.threads,
-      ...(unknown.length > 0 ? { inputs_not_in_graph: unknown } : {}),
-      ...(this.platform === 'webgpu' ? { webgpu_device: await this.watchDevice() } : {}),
+      ...(this.unknownInputs.length > 0 ? { inputs_not_in_graph: this.unknownInputs } : {}),
+      ...(this.platform === 'webgpu' ? await this.watchDevice() : {}),
     };
   }
 
@@ -139,17 +146,20 @@ class OrtWebSession {
     };
   }
 
-  /** The device the runtime really uses, in the adapter's words; says so at once when it is lost. */
+  /** The device the runtime really uses, in the adapter's words, and what waiting for it costs; says so when it is lost. */
   async watchDevice() {
+    const { session } = this;
     try {
       const device = await this.ort.env.webgpu.device;
       device.lost.then(({ reason, message }) => {
-        if (reason !== 'destroyed') this.opening.fail('webgpu_lost', message || reason);
+        // The runtime destroys it when its session is released, and that is no loss.
+        if (reason !== 'destroyed' || this.session === session) this.opening.fail('webgpu_lost', message || reason);
       });
       const { vendor, architecture, device: model, description } = device.adapterInfo;
-      return { vendor, architecture, device: model, description };
+      const wait_floor_ns = await measureWaitFloorNs(device, () => performance.now()).catch(() => null);
+      return { webgpu_device: { vendor, architecture, device: model, description }, wait_floor_ns };
     } catch (error) {
-      return { reason: wordsOf(error) };
+      return { webgpu_device: { reason: wordsOf(error) } };
     }
   }
 }

@@ -1,0 +1,20 @@
+"""What a foreign error is, by its words: C++ libraries raise everything as one class, or print it and die.
+
+Twin of `asOutcome` in `browser_assets/backends/seam.js`.
+"""
+
+import re
+
+_CODES = {
+    "out_of_memory": re.compile(
+        r"out of memory|bad[ _]alloc|allocation failed|failed to allocate|memoryerror"
+        r"|(can't|cannot|could not|unable to) allocate",
+        re.IGNORECASE,
+    ),
+    "disk_full": re.compile(r"no space left on device|disk quota exceeded|not enough space on the disk", re.IGNORECASE),
+}
+
+
+def code_by_words(text: str) -> str | None:
+    """`out_of_memory` or `disk_full` where the text says so; None where it says neither."""
+    return next((code for code, words in _CODES.items() if words.search(text)), None)

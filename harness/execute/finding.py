@@ -1,0 +1,62 @@
+"""Where a browser is on this machine: the places that its record names, in their order."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import Unsupported
+from harness.core.nouns import Browser
+from harness.execute.embedded import find_embedded
+
+
+@dataclass(frozen=True)
+class Found:
+    """A browser that is there, or that its driver knows how to find; and the environment it is started in."""
+
+    program: Path | None  # None: Playwright's own build, or the product of a channel
+    environment: dict[str, str]
+    channel: str | None = None
+    binary: Path | None = None  # the browser whose WebDriver `program` is
+
+
+def find(browser: Browser) -> Found:
+    """The first place that holds it; raises Unsupported with what was looked for, and how to install it."""
+    own = browser.root_environment if _is_root() else {}
+    environment = {**os.environ, **own}
+    reasons = []
+    for place in browser.find:
+        if "playwright" in place:
+            return Found(None, environment)
+        if "channel" in place:
+            return Found(None, environment, place["channel"])
+        if "npm" in place:
+            try:
+                program, its_own = find_embedded(place["npm"])
+                return Found(program, {**its_own, **own})
+            except Unsupported as error:
+                reasons.append(str(error))
+        elif (found := program_of(place)) is not None:
+            return Found(found[0], environment, binary=found[1])
+        else:
+            reasons.append(f"no {place.get('binary', place['path'])}")
+    raise not_here(browser, "; ".join(dict.fromkeys(reasons)))
+
+
+def not_here(browser: Browser, why: str) -> Unsupported:
+    return Unsupported(f"there is no {browser.name} here ({why}): {browser.install}")
+
+
+def program_of(place: dict[str, str]) -> tuple[Path, Path | None] | None:
+    """The program at a `path` place, and the browser whose WebDriver it is; None where they are not there."""
+    program = shutil.which(place["path"])
+    if program is None:
+        return None
+    if "binary" not in place:
+        return Path(program), None
+    binaries = sorted(Path("/").glob(place["binary"].lstrip("/")))
+    return (Path(program), binaries[-1]) if binaries else None
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

@@ -1,0 +1,148 @@
+"""What a Case's numbers depend on, read from what is really installed here; and what does not touch them."""
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import catalog
+from harness.core.nouns import UNKNOWN_VERSION, Browser, Case, LoopPolicy, Plan, PlannedCase, Policy
+from harness.execute.browser_version import version_without_starting
+from harness.export.request import digest_of_request, request_for
+from harness.steps.versions import stamped
+from tests.making import make_case, make_model
+
+NATIVE = make_case(platform="onnxruntime", backend="onnxruntime")
+PAGE = make_case(platform="wasm", backend="ort_web", device="wasm", browser="chromium")
+
+
+def versions_of(case: Case) -> dict[str, str]:
+    found = stamped(Plan(cases=(PlannedCase(case=case),), policy=Policy())).cases[0].versions
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The catalogue over a copy of the tree, in which files can be changed."""
+    for folder in ("harness", "native", "exporters", "browser_assets"):
+        skip = shutil.ignore_patterns("node_modules", "__pycache__")
+        shutil.copytree(catalog.ROOT / folder, tmp_path / folder, ignore=skip)
+    for package in ("onnxruntime-web", "@sparticuz/chromium"):
+        installed = tmp_path / "browser_assets" / "node_modules" / package
+        installed.mkdir(parents=True)
+        shutil.copy(catalog.PAGE_ROOT / "node_modules" / package / "package.json", installed)
+    monkeypatch.setattr(catalog, "ROOT", tmp_path)
+    monkeypatch.setattr(catalog, "PAGE_ROOT", tmp_path / "browser_assets")
+    catalog.browsers.cache_clear()
+    yield tmp_path
+    catalog.browsers.cache_clear()
+
+
+def differ(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def test_a_native_case_depends_on_its_packages_and_a_page_on_its_own() -> None:
+    native, page = versions_of(NATIVE), versions_of(PAGE)
+    assert native["onnxruntime"] == catalog.installed_version("onnxruntime")
+    assert native["python"] == platform.python_version()
+    pinned = json.loads((catalog.PAGE_ROOT / "package.json").read_text())["dependencies"]
+    assert page["onnxruntime-web"] == pinned["onnxruntime-web"]
+    assert page["playwright"] == catalog.installed_version("playwright")
+    assert "browser" not in native and "python" not in page
+    assert native["artifact"] == page["artifact"] == digest_of_request(request_for(NATIVE))
+    assert native["loop"] != page["loop"]
+
+
+def test_another_models_artifact_is_another() -> None:
+    other = NATIVE.model_copy(update={"model": make_model(identity="vit", architecture="vit")})
+    assert differ(versions_of(NATIVE), versions_of(other)) == {"artifact"}
+
+
+@pytest.mark.parametrize(
+    ("file", "native", "page"),
+    [
+        ("native/loop.py", True, False),
+        ("native/backends/onnxruntime.py", True, False),
+        ("native/backends/pytorch.py", False, False),
+        ("browser_assets/loop.js", False, True),
+        ("browser_assets/run.html", False, True),
+        ("browser_assets/backends/seam.js", False, True),
+        ("browser_assets/backends/ort_web/tensors.js", False, True),
+        ("browser_assets/backends/noop_web/backend.js", False, False),
+        ("harness/execute/native.py", True, True),
+        ("harness/measure/verify.py", True, True),
+        ("harness/show/table.py", False, False),
+    ],
+)
+def test_our_own_measuring_code_counts_where_it_measures(copied: Path, file: str, native: bool, page: bool) -> None:
+    before = versions_of(NATIVE), versions_of(PAGE)
+    with (copied / file).open("a") as stream:
+        stream.write("\n")
+    after = versions_of(NATIVE), versions_of(PAGE)
+    assert differ(before[0], after[0]) == ({"loop"} if native else set())
+    assert differ(before[1], after[1]) == ({"loop"} if page else set())
+
+
+@pytest.mark.parametrize(
+    ("package", "changed"), [("onnxruntime-web", "onnxruntime-web"), ("@sparticuz/chromium", "browser")]
+)
+def test_what_lies_in_node_modules_is_what_counts(copied: Path, package: str, changed: str) -> None:
+    before = versions_of(PAGE)
+    manifest = copied / "browser_assets" / "node_modules" / package / "package.json"
+    manifest.write_text(json.dumps({"version": "9.9.9"}))
+    after = versions_of(PAGE)
+    assert differ(before, after) == {changed}
+    assert after[changed].endswith("9.9.9")
+
+
+def test_a_browsers_flags_count(copied: Path) -> None:
+    before = versions_of(PAGE)
+    file = copied / "harness" / "browsers" / "chromium.py"
+    file.write_text(file.read_text().replace('"--no-first-run"', '"--no-first-run", "--single-process"'))
+    catalog.browsers.cache_clear()
+    assert differ(before, versions_of(PAGE)) == {"loop"}
+
+
+def test_the_loops_rules_count_and_the_rounds_slice_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = versions_of(NATIVE)
+    monkeypatch.setattr(Policy, "loop", lambda self: LoopPolicy(slice_ns=1))
+    assert versions_of(NATIVE) == before
+    monkeypatch.setattr(Policy, "loop", lambda self: LoopPolicy(slice_ns=1, warm_least=4))
+    assert differ(before, versions_of(NATIVE)) == {"loop"}
+
+
+def browser(*places: dict[str, str]) -> Browser:
+    fields: dict[str, Any] = {
+        "name": "b",
+        "title": "b",
+        "engine": "chromium",
+        "driver": "playwright",
+        "install": "",
+        "args": (),
+    }
+    return Browser.model_validate({**fields, "platform_args": {}, "find": places})
+
+
+def test_a_browser_is_known_by_the_first_place_that_has_it() -> None:
+    playwrights = f"playwright's chromium {catalog.installed_version('playwright')}"
+    assert version_without_starting(browser({"npm": "no-such-package"}, {"playwright": "chromium"})) == playwrights
+    embedded = version_without_starting(catalog.browsers()["chromium"])
+    assert embedded == playwrights or embedded.startswith("@sparticuz/chromium ")
+    assert version_without_starting(browser({"path": "/no/such/b"}, {"playwright": "chromium"})) == playwrights
+    assert version_without_starting(browser({"path": sys.executable})) == f"Python {platform.python_version()}"
+    # A place that only the drivers know comes before one whose version is known: which it will be is not known.
+    assert version_without_starting(browser({"channel": "b"}, {"playwright": "chromium"})) == UNKNOWN_VERSION
+
+
+def test_only_what_may_be_measured_is_stamped_and_once() -> None:
+    impossible = PlannedCase(case=NATIVE, outcome="unsupported", reason="no")
+    had = PlannedCase(case=PAGE, versions={"harness": "0"})
+    points = stamped(Plan(cases=(impossible, had), policy=Policy())).cases
+    assert [point.versions for point in points] == [None, {"harness": "0"}]
