@@ -208,6 +208,8 @@ export interface PlatformOffer {
 export interface Probe {
   event: 'probe';
   protocol: number;
+  /** then say what a GPU's clocks make of a kernel of known cost */
+  calibrate: boolean;
   /** how many of the page's frames came over earlier connections: it goes on behind them */
   heard: number;
 }

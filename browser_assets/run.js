@@ -9,12 +9,20 @@
  */
 
 import { Unsupported, asOutcome, wordsOf } from './backends/seam.js';
+import { sampleSubmitAndSlope } from './gpu/clocks.js';
+import { calibrate } from './gpu/kernel.js';
+import { profileOnGpu } from './gpu/timestamps.js';
 import { Link } from './link.js';
 import { clockOf, runLoop } from './loop.js';
 import { Panel } from './panel.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 
 const MEMORY_IS_READ_MS = 250;
+// Of a Round's slice, for the clocks that its loop does not see: most where awaiting says little.
+const CLOCKS_SHARE = 0.25;
+const CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH = 0.6;
+const HIGH_FLOOR_NS = 20e6;
+const PROFILED_RUNS = 10;
 const LOSS_IS_TOLD_MS = 200;
 const PROTOCOL = 1;
 const WEBNN_DEVICES = ['cpu', 'gpu', 'npu'];
@@ -45,16 +53,26 @@ window.confirm = (text) => { noteUnasked('confirm', text); return false; };
 window.prompt = (text) => { noteUnasked('prompt', text); return null; };
 
 const order = await link.firstMessage;
-if (order.event === 'probe') await answerProbe();
+if (order.event === 'probe') await answerProbe(order.calibrate);
 else await doRound(order);
 
-async function answerProbe() {
+/** @param {boolean} calibrated whether a GPU's clocks are wanted too, which takes seconds */
+async function answerProbe(calibrated) {
   panel.set('what', 'a probe of this browser');
   const webgpu = await probeWebGpu();
   const webnn = await probeWebNn(WEBNN_DEVICES);
-  sayHello({}, { ...probePage(), webgpu, webnn, software: softwareOf(webgpu) });
+  const page = probePage();
+  sayHello({}, { ...page, webgpu, webnn, software: softwareOf(webgpu) });
+  if (calibrated) await sayCalibration(webgpu.available, Number(page.clock_step_ns));
   link.keepAlive(true);
   await link.ended;
+}
+
+/** @param {boolean} gpu @param {number} step_ns */
+async function sayCalibration(gpu, step_ns) {
+  const clock = clockOf('performance_now', step_ns, () => performance.now());
+  const calibration = gpu ? await calibrate(clock.now).catch((error) => ({ reason: wordsOf(error) })) : null;
+  link.send({ event: 'note', kind: 'provenance', text: 'calibrated', data: { calibration } });
 }
 
 /** @param {CaseMessage} message */
@@ -143,7 +161,8 @@ async function measure(message, session, step_ns) {
   sayPhase('prepare', detail.duration_ms, detail.result);
   const loaded = await timedPhase(message, 'load', () => session.load());
   sayPhase('load', loaded.duration_ms, {});
-  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: await session.known() });
+  const known = await session.known();
+  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: known });
   /** @type {Outputs[]} */
   const delivered = [];
   const work = {
@@ -153,18 +172,51 @@ async function measure(message, session, step_ns) {
   };
   link.keepAlive(false); // a beat of its own could fall into a timed region; the loop's samples are signs of life
   const clock = clockOf(session.clock, step_ns, () => performance.now());
-  const stopped_by = await runLoop(clock, work, message.policy, sayInLoop());
+  const floor_ns = Number(known.wait_floor_ns ?? 0);
+  const clocks_ns = session.gpu ? message.policy.slice_ns * shareOfClocks(floor_ns) : 0;
+  const loop_ns = Math.round(message.policy.slice_ns - clocks_ns);
+  const stopped_by = await runLoop(clock, work, { ...message.policy, slice_ns: loop_ns }, sayInLoop());
   link.keepAlive(true);
   delivered.push(await deliver(message, session, 'last'));
   for (const outputs of delivered) link.send(outputs);
+  // The conductor reads the browser's memory when it hears of the last outputs: what follows must not be in it.
+  if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
+  if (session.gpu) await measureGpu(message, session, clock, { floor_ns, limit_ns: clocks_ns });
   if (message.first_round) {
-    // The conductor reads the browser's memory when it hears of the last outputs; a second session must not be in it.
-    await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
     const data = await session.placement();
     link.send({ event: 'note', kind: 'placement', text: 'where the nodes ran', data });
   }
   panel.set('phase', 'done');
   await link.sendLast({ event: 'done', stopped_by });
+}
+
+/** @param {number} floor_ns */
+function shareOfClocks(floor_ns) {
+  return floor_ns > HIGH_FLOOR_NS ? CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH : CLOCKS_SHARE;
+}
+
+/**
+ * A GPU's other clocks, which the loop does not see. That they cannot be had is no failure of what was measured.
+ * @param {CaseMessage} message @param {Session} session @param {import('./loop.js').Clock} clock
+ * @param {{floor_ns: number, limit_ns: number}} limits
+ */
+async function measureGpu(message, session, clock, limits) {
+  /** @type {Record<string, unknown>} */
+  const data = {};
+  try {
+    const work = await session.gpu?.();
+    if (work === undefined) return;
+    await sampleSubmitAndSlope(work, limits, clock.now, sayInLoop());
+    if (!message.first_round) return;
+    const profiled = await profileOnGpu(work.device, work.enqueue, { times: PROFILED_RUNS, limit_ms: limits.limit_ns / 1e6 });
+    const durations_ns = profiled.map(({ span_ns }) => span_ns);
+    link.send({ event: 'samples', phase: 'sample', clock: 'timestamp', runs_per_sample: 1, durations_ns });
+    data.gpu_runs = profiled.slice(0, 1);
+  } catch (error) {
+    if (error instanceof Stopped) throw error;
+    data.gpu_clocks_missing = wordsOf(error);
+  }
+  link.send({ event: 'note', kind: 'provenance', text: 'the GPU by its own clock', data });
 }
 
 /** What the loop calls between samples: send, show, let messages in. @returns {import('./loop.js').Emit} */

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog
-from harness.core.events import Hello, Refused
+from harness.core.clocks import choose_clock, medians_ms, per_run_ns
+from harness.core.events import Hello, Refused, Samples
 from harness.core.nouns import Browser
+from harness.core.statistics import median
+from harness.core.text import one_line
+from harness.core.units import ms
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.measure.quiet import findings_of
@@ -49,9 +53,37 @@ async def _ask(executor: PageExecutor, browser: Browser) -> dict[str, Any]:
     word = await executor.greet(browser)
     found: dict[str, Any] = {"name": browser.name, "title": browser.title, "limits": list(browser.limits)}
     if isinstance(word, Hello):
-        return {**found, "outcome": "ok", "reason": None, "provenance": word.provenance}
+        clocks = calibrated(word.provenance.get("calibration"))
+        return {**found, "outcome": "ok", "reason": None, "provenance": word.provenance, "gpu_clocks": clocks}
     outcome = "unsupported" if isinstance(word, Refused) else "failed"
     return {**found, "outcome": outcome, "reason": word.reason, "provenance": None}
+
+
+def calibrated(told: Any) -> dict[str, Any] | None:
+    """What a GPU's clocks make of a kernel of known cost, `once` and with `twice` the work; null without a GPU.
+
+    `all_ms` and `verdict` as in a Case's clock; `twice_ms` in the same clock as the verdict: about twice as much, if it
+    is any good. A page may say anything: what cannot be read is a reason.
+    """
+    if told is None:
+        return None
+    try:
+        if set(told) == {"reason"}:
+            return {"reason": str(told["reason"])}
+        once, twice = ([Samples.model_validate(each) for each in told[name]] for name in ("once", "twice"))
+        verdict, why = choose_clock(once, float(told["wait_floor_ns"]))
+        doubled = per_run_ns(twice, verdict or "")
+        return {
+            "verdict": verdict,
+            "why": why,
+            "all_ms": medians_ms(once),
+            "twice_ms": ms(median(doubled)) if doubled else None,
+            "wait_floor_ms": ms(float(told["wait_floor_ns"])),
+            "right": told["right"] is True,
+            "no_timestamps": told["no_timestamps"],
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return {"reason": f"what the page said of it cannot be read: {one_line(str(error), 200)}"}
 
 
 def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:

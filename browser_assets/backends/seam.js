@@ -6,6 +6,7 @@
  *
  * @typedef {import('../protocol').CaseMessage} CaseMessage
  * @typedef {import('../protocol').PlatformOffer} PlatformOffer
+ * @typedef {import('../gpu/clocks.js').GpuWork} GpuWork
  *
  * @typedef {object} Opening
  * @property {CaseMessage} message
@@ -33,6 +34,8 @@
  * @property {() => void | Promise<void>} run one inference, until its outputs are there to be read: what is timed
  * @property {() => void} dropOutputs frees the latest run's outputs; never timed
  * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
+ * @property {() => Promise<GpuWork | undefined>} [gpu] the same run without waiting for it, where a GPU computes and
+ *   offers that; after the timing, for the clocks that are not the loop's. Throws what the runtime says against it
  * @property {() => Promise<Record<string, unknown>>} placement {providers, fallbacks, fallback_share}; may end the
  *   session that was timed
  * @property {() => Promise<void>} close

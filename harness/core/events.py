@@ -146,6 +146,7 @@ class Probe(Frozen):
 
     event: Literal["probe"] = "probe"
     protocol: int = PROTOCOL
+    calibrate: bool = Field(default=False, description="then say what a GPU's clocks make of a kernel of known cost")
     heard: int = Field(default=0, description=_HEARD)
 
 

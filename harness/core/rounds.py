@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from harness.core.clocks import per_run_ns
 from harness.core.events import Samples
 from harness.core.nouns import UNKNOWN_VERSION, Frozen, Outcome, Plan, PlannedCase
 from harness.core.values import INT64_MOST, Count, Data, Duration, Text
@@ -50,13 +51,10 @@ class Round(Frozen):
     notes: tuple[Text, ...] = ()
 
     def per_run_ns(self, phase: str = "sample", clock: str | None = None) -> list[float]:
-        """Nanoseconds per run of every Sample of the phase, in the order taken."""
-        return [
-            duration / batch.runs_per_sample
-            for batch in self.samples
-            if batch.phase == phase and (clock is None or batch.clock == clock)
-            for duration in batch.durations_ns
-        ]
+        """Nanoseconds per run of the phase's Samples in one clock (default: that of its first), in the order taken."""
+        batches = [batch for batch in self.samples if batch.phase == phase]
+        first = next((batch.clock for batch in batches), "")
+        return per_run_ns(batches, first if clock is None else clock)
 
 
 class CaseResult(Frozen):

@@ -51,18 +51,28 @@ class PageExecutor:
                 yield event
 
     async def greet(self, browser: Browser) -> Hello | Failed | Refused:
-        """What a browser says of itself on a probe page, with every platform's flags; and what its driver knows."""
-        seat = Seat(lambda _: Probe())
+        """What a browser says of itself on a probe page, with every platform's flags; and what its driver knows.
+
+        Its GPU's clocks are calibrated last: one that hangs then costs the calibration, not the answer.
+        """
+        seat = Seat(lambda _: Probe(calibrate=True))
+        found: dict[str, Any] = {}
         hello: Hello | None = None
         async with aclosing(watched(self._converse(browser, None, seat), self._limits.probe_s)) as events:
             async for event in events:
-                if isinstance(event, Failed | Refused):
-                    return event
                 if isinstance(event, Hello):
                     hello = event
-                elif hello is not None and isinstance(event, Note) and "browser" in event.data:
-                    return hello.model_copy(update={"provenance": {**hello.provenance, **event.data}})
-        return Failed(code="silence", reason="the probe page said nothing")
+                elif isinstance(event, Note) and event.kind == "provenance":
+                    found |= event.data
+                elif isinstance(event, Failed | Refused) and "browser" not in found:
+                    return event
+                elif isinstance(event, Failed | Refused):
+                    found["calibration"] = {"reason": event.reason}
+                if "calibration" in found:
+                    break
+        if hello is None:
+            return Failed(code="silence", reason="the probe page said nothing")
+        return hello.model_copy(update={"provenance": {**hello.provenance, **found}})
 
     async def close(self) -> None:
         for driver in self._drivers.values():

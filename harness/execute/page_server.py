@@ -149,7 +149,7 @@ class PageServer:
             seat.events.put_nowait(event)
             if isinstance(event, LAST_WORDS):
                 await socket.send_str(Ack().model_dump_json())
-            elif event.event == "hello" and isinstance(message, Probe):
+            elif event.event == "hello" and isinstance(message, Probe) and not message.calibrate:
                 await socket.send_str(Stop().model_dump_json())
 
     async def _artifact(self, request: web.Request) -> web.StreamResponse:

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from harness.core.clocks import GPU_CLOCKS
 from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
-from harness.core.units import NS_PER_MS, ms
+from harness.core.units import ms
 from harness.metrics import (
     latencies_ms,
     latency_estimate,
@@ -15,13 +16,14 @@ from harness.metrics import (
     runs_per_sample,
     timed_rounds,
     verdict_clock,
+    wait_floor_ns,
 )
 
 # What the twin loops aim for, so that a doubt and the rule it doubts cannot drift apart.
 LEAST_SAMPLES: int = LoopPolicy.model_fields["least_samples"].default
 STEPS_PER_SAMPLE: int = LoopPolicy.model_fields["steps_per_sample"].default
 NEEDED_EFFECTIVE = 6
-CLOCKS = ("submit", "await", "slope", "timestamp")
+FAR_FROM_TIMESTAMPS = 0.8
 
 Compute = Callable[[Sequence[Round], Case], float | None]
 
@@ -83,20 +85,22 @@ def software(rounds: Sequence[Round]) -> bool | None:
 def clock(rounds: Sequence[Round]) -> dict[str, Any]:
     """Which clock the verdict is in and how far to trust it; null where not measured.
 
-    `kind` is the source of time, `verdict` the clock as the worker named it: WebGPU's await is read off
-    `performance.now()`. `all_ms` holds the median of each of WebGPU's clocks over all Rounds.
+    `kind` is the source of time, `verdict` the clock as the worker named it (WebGPU's await is read off
+    `performance.now()`), `why` the reason where it is not the await. `all_ms` holds the median of each of WebGPU's
+    clocks over all Rounds.
     """
     if not rounds:
         return {}
-    verdict = next((found for one in rounds if (found := verdict_clock(one))), None)
-    step, floor = _highest(rounds, "clock_step_ns"), _wait_floor_ns(rounds)
+    verdict, why = verdict_clock(rounds)
+    step, floor = _highest(rounds, "clock_step_ns"), wait_floor_ns(rounds)
     every = {}
-    for name in CLOCKS:
+    for name in GPU_CLOCKS:
         pooled = [duration for one in rounds for duration in one.per_run_ns("sample", name)]
         every[name] = ms(median(pooled)) if pooled else None
     return {
         "kind": "performance_now" if verdict in ("await", "submit") else verdict,
         "verdict": verdict,
+        "why": why,
         "step_us": step / 1000 if step is not None else None,
         "runs_per_sample": runs_per_sample(rounds) or None,
         "isolated": _first(rounds, "isolated"),
@@ -169,8 +173,9 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
 
 def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
     found = []
-    if few := [one for one in rounds if len(latencies_ms(one)) < LEAST_SAMPLES]:
-        counts = ", ".join(str(len(latencies_ms(one))) for one in few)
+    taken = list(zip(rounds, latencies_ms(rounds), strict=True))
+    if few := [one for one, latencies in taken if len(latencies) < LEAST_SAMPLES]:
+        counts = ", ".join(str(len(latencies)) for _, latencies in taken if len(latencies) < LEAST_SAMPLES)
         found.append(f"few samples: n = {counts} in {_which(few)}, ended by the {few[0].stopped_by or 'unknown'}")
     if unsteady := [one for one in rounds if one.phase_details.get("warm", {}).get("steady") is False]:
         found.append(f"not steady after warm-up in {_which(unsteady)}")
@@ -186,8 +191,8 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
         found.append(f"no interval: n = {len(pooled)} is below {LEAST_FOR_INTERVAL}")
     elif drifting := [
         one
-        for one in rounds
-        if len(latencies_ms(one)) >= 2 * LEAST_SAMPLES and effective_n(latencies_ms(one)) < NEEDED_EFFECTIVE
+        for one, latencies in taken
+        if len(latencies) >= 2 * LEAST_SAMPLES and effective_n(latencies) < NEEDED_EFFECTIVE
     ]:
         found.append(f"the latency drifts in {_which(drifting)}: samples so alike that they count as fewer than 6")
     return found
@@ -201,13 +206,13 @@ def _which(rounds: Sequence[Round]) -> str:
 
 def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
     found = []
+    chosen, why = verdict_clock(rounds)
     for one in rounds:
         if one.provenance.get("isolated") is False:
             found.append("the page was not cross-origin isolated: coarse clock, no shared memory")
         if (seen := one.provenance.get("visibility")) not in (None, "visible"):
             found.append(f"the page was {seen}: browsers slow such pages down")
         step = _highest([one], "clock_step_ns")
-        chosen = verdict_clock(one)
         durations = [
             duration
             for batch in one.samples
@@ -216,10 +221,16 @@ def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
         ]
         if step and durations and median(durations) < STEPS_PER_SAMPLE / 2 * step:
             found.append(f"coarse clock: a sample is far shorter than {STEPS_PER_SAMPLE} steps of {step / 1000:g} µs")
-    floor, pooled = _wait_floor_ns(rounds), pooled_ms(rounds)
-    if floor and pooled and median(pooled) * NS_PER_MS < 2 * floor:
-        found.append(f"the wait itself takes {ms(floor):.3g} ms: the latency is dominated by it")
-    return found
+    return [*found, *([why] if why else []), *_doubts_about_dispatch(rounds, chosen)]
+
+
+def _doubts_about_dispatch(rounds: Sequence[Round], chosen: str | None) -> list[str]:
+    """Where the GPU itself was busy for much less than a run takes, a quicker GPU would not help."""
+    pooled = pooled_ms(rounds)
+    own = [ms(duration) for one in rounds for duration in one.per_run_ns("sample", "timestamp")]
+    if chosen == "timestamp" or not own or not pooled or median(own) > FAR_FROM_TIMESTAMPS * median(pooled):
+        return []
+    return [f"the GPU's own timestamps say {median(own):.3g} ms: the rest is handing over work and waiting"]
 
 
 def _verdict(rounds: Sequence[Round]) -> Verdict | None:
@@ -234,17 +245,6 @@ def _part(one: Round, key: str) -> Mapping[str, Any]:
     """A worker or page may say anything: what is no table holds nothing."""
     found = one.provenance.get(key)
     return found if isinstance(found, Mapping) else {}
-
-
-def _wait_floor_ns(rounds: Sequence[Round]) -> float | None:
-    """Nanoseconds that waiting for an empty queue takes, the longest of the Rounds."""
-    told = [
-        value
-        for one in rounds
-        for value in (one.provenance.get("wait_floor_ns"), _part(one, "webgpu").get("wait_floor_ns"))
-        if _is_number(value)
-    ]
-    return max(told, default=None)
 
 
 def _first(rounds: Sequence[Round], key: str) -> Any:

@@ -7,6 +7,7 @@ median, its interval and the throughput all come from.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.core.clocks import Choice, choose_clock
 from harness.core.rounds import Round
 from harness.core.statistics import (
     mean,
@@ -19,8 +20,6 @@ from harness.core.statistics import (
 from harness.core.units import ms
 
 WRONG_OUTPUT = "wrong_output"
-# `submit` returns before the work is done: it is shown to expose it and believed only where nothing else was measured.
-CLOCKS_BELIEVED = ("await", "perf_counter", "performance_now", "slope", "timestamp", "submit")
 
 
 class LatencyEstimate(NamedTuple):
@@ -37,25 +36,33 @@ def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
     return ok or [one for one in rounds if one.outcome == "failed" and one.code == WRONG_OUTPUT]
 
 
-def verdict_clock(one: Round, phase: str = "sample") -> str | None:
-    """The clock whose numbers a table shows: the only place where that is chosen. None without Samples.
+def verdict_clock(rounds: Sequence[Round]) -> Choice:
+    """The clock whose numbers a table shows, one for all Rounds of a Case; None without Samples."""
+    batches = [batch for one in rounds for batch in one.samples if batch.phase == "sample"]
+    return choose_clock(batches, wait_floor_ns(rounds))
 
-    Today a Round carries one clock that ends when the work is done. When a page measures several, the choice must weigh
-    each against its floor of waiting; until then the order of `CLOCKS_BELIEVED` decides.
+
+def wait_floor_ns(rounds: Sequence[Round]) -> float | None:
+    """Nanoseconds that waiting for a GPU takes when it has nothing to do, the longest of the Rounds; None: no GPU."""
+    told = [one.provenance.get("wait_floor_ns") for one in rounds]
+    return max(
+        (floor for floor in told if isinstance(floor, int | float) and not isinstance(floor, bool)), default=None
+    )
+
+
+def latencies_ms(rounds: Sequence[Round]) -> list[list[float]]:
+    """Milliseconds per run of the steady-state Samples of each Round, in the order taken, in the verdict clock.
+
+    Of the Rounds that count; one without Samples in that clock has an empty list.
     """
-    present = list(dict.fromkeys(batch.clock for batch in one.samples if batch.phase == phase and batch.durations_ns))
-    believed = [clock for clock in CLOCKS_BELIEVED if clock in present]
-    return next(iter(believed or present), None)
-
-
-def latencies_ms(one: Round) -> list[float]:
-    """Milliseconds per run of the steady-state Samples of one Round, in the order taken, in the verdict clock."""
-    return [ms(duration) for duration in one.per_run_ns("sample", verdict_clock(one))]
+    timed = timed_rounds(rounds)
+    clock = verdict_clock(timed).clock
+    return [[ms(duration) for duration in one.per_run_ns("sample", clock)] for one in timed]
 
 
 def pooled_ms(rounds: Sequence[Round]) -> list[float]:
-    """The same over all Rounds that count, Round after Round."""
-    return [latency for one in timed_rounds(rounds) for latency in latencies_ms(one)]
+    """The same, Round after Round."""
+    return [latency for latencies in latencies_ms(rounds) for latency in latencies]
 
 
 def latency_estimate(rounds: Sequence[Round]) -> LatencyEstimate | None:
@@ -63,7 +70,7 @@ def latency_estimate(rounds: Sequence[Round]) -> LatencyEstimate | None:
 
     Three or more Rounds: Student's t over the Rounds' medians. Fewer: order statistics of the pooled Samples.
     """
-    per_round = [latencies for one in timed_rounds(rounds) if (latencies := latencies_ms(one))]
+    per_round = [latencies for latencies in latencies_ms(rounds) if latencies]
     if not per_round:
         return None
     over = rounds_interval([median(latencies) for latencies in per_round])
@@ -88,8 +95,10 @@ def percentile_ms(rounds: Sequence[Round], q: float) -> float | None:
 
 def runs_per_sample(rounds: Sequence[Round]) -> int:
     """The most runs that share one Sample, because one alone would be too short for the clock; 0 without Samples."""
-    counts = [b.runs_per_sample for one in timed_rounds(rounds) for b in one.samples if b.phase == "sample"]
-    return max(counts, default=0)
+    timed = timed_rounds(rounds)
+    clock = verdict_clock(timed).clock
+    batches = [batch for one in timed for batch in one.samples if (batch.phase, batch.clock) == ("sample", clock)]
+    return max((batch.runs_per_sample for batch in batches), default=0)
 
 
 def phase_ms(rounds: Sequence[Round], phase: str) -> float | None:

@@ -96,7 +96,14 @@ def test_interval_within_one_round_says_so() -> None:
         ({"provenance": {"visibility": "hidden"}}, "the page was hidden"),
         # 10 ms is shorter than 100 steps of 1 ms.
         ({"provenance": {"clock_step_ns": 1_000_000}}, "coarse clock"),
-        ({"provenance": {"wait_floor_ns": 9_000_000}}, "the wait itself takes 9 ms"),
+        (
+            {"provenance": {"wait_floor_ns": 9_000_000}, "samples": (samples(10, 10, clock="await"),)},
+            "the wait itself takes 9 ms of the await's 10, and no better clock was there",
+        ),
+        (
+            {"samples": (samples(10, 10, clock="await"), samples(3, 3, clock="timestamp"))},
+            "the GPU's own timestamps say 3 ms",
+        ),
         ({"verdict": None}, "outputs not verified"),
         ({"verdict": Verdict(checked=False, passed=True, reason="is its own reference")}, "is its own reference"),
         ({"phase_details": {"warm": {"steady": False}}}, "not steady after warm-up in rounds 1, 2, 3"),
@@ -116,13 +123,14 @@ def test_webnn_is_a_hint() -> None:
 
 
 def test_clock_of_a_page() -> None:
-    provenance = {"clock_step_ns": 5000, "isolated": True, "webgpu": {"wait_floor_ns": 200_000, "software": False}}
+    provenance = {"clock_step_ns": 5000, "isolated": True, "wait_floor_ns": 200_000, "webgpu": {"software": False}}
     one = round_of(CASE, 1, provenance=provenance, samples=(samples(8, 9, 10, clock="await"),))
     found = result(one)
     assert found.software is False
     assert found.clock == {
         "kind": "performance_now",
         "verdict": "await",
+        "why": None,
         "step_us": 5,
         "runs_per_sample": 1,
         "isolated": True,

@@ -76,9 +76,9 @@ def test_wrong_output_keeps_its_timings_but_never_beside_right_ones() -> None:
 
 def test_submit_is_believed_last() -> None:
     one = round_of(CASE, 1, samples=(samples(0.1, clock="submit"), samples(8, clock="await")))
-    assert verdict_clock(one) == "await"
-    assert verdict_clock(round_of(CASE, 1, samples=(samples(1, clock="new_clock"),))) == "new_clock"
-    assert verdict_clock(round_of(CASE, 1)) is None
+    assert verdict_clock([one]).clock == "await"
+    assert verdict_clock([round_of(CASE, 1, samples=(samples(1, clock="new_clock"),))]).clock == "new_clock"
+    assert verdict_clock([round_of(CASE, 1)]).clock is None
 
 
 def test_memory_comes_from_one_source() -> None:

@@ -15,6 +15,12 @@ from tests.page.conductor import Spoken
 
 Talk = Callable[..., Spoken]
 
+CLOCKS = {
+    "wasm": {"performance_now"},
+    "webgpu": {"submit", "await", "slope", "timestamp"},
+    "webnn": {"await"},
+}
+
 
 def sampled_ns(spoken: Spoken) -> list[float]:
     batches = spoken.of("samples", phase="sample")
@@ -76,7 +82,7 @@ def test_ort_web_is_right(talk: Talk, artifact_dir: Path, platform: str) -> None
     assert_right(spoken, artifact_dir)
     hello = spoken.conversation.hello
     assert hello is not None and hello.runtime == {"onnxruntime-web": "1.30.0"}
-    assert {batch.clock for batch in spoken.of("samples")} == {"performance_now" if platform == "wasm" else "await"}
+    assert {batch.clock for batch in spoken.of("samples")} == CLOCKS[platform]
     assert spoken.of("phase", phase="prepare")[0].detail["bytes"] > 9_000
     assert note_data(spoken, "provenance")["threads"] == (2 if platform == "wasm" else None)
     placement = note_data(spoken, "placement")

@@ -49,3 +49,17 @@ export function hostTensor(name, tensor) {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { name, dtype: tensor.type, shape: tensor.dims, bytes: /** @type {Uint8Array} */ (bytes) };
 }
+
+/**
+ * An output that a run leaves on the GPU, in a buffer of its own.
+ * @param {Ort} ort
+ * @param {GPUDevice} device
+ * @param {{type: OrtType, dims: readonly number[], bytes: number}} what
+ * @returns {OrtTensor}
+ */
+export function tensorOnGpu(ort, device, { type, dims, bytes }) {
+  const size = Math.ceil(bytes / 16) * 16; // the runtime's own buffers are such multiples
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const dataType = /** @type {import('onnxruntime-web').Tensor.GpuBufferDataTypes} */ (type);
+  return ort.Tensor.fromGpuBuffer(device.createBuffer({ size, usage }), { dataType, dims });
+}
