@@ -31,6 +31,7 @@ class Outcome:
     run: Run
     results: list[tuple[Case, CaseResult]]
     exported: int
+    rounds: list[Round]
 
 
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
@@ -63,7 +64,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
             result = result_of(run.run_id, planned.case, mine)
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
-    return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made)
+    return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made, history)
 
 
 def _new_run_id() -> str:

@@ -2,7 +2,7 @@
 
 __init__.py  the program: verbs, errors → exit codes
 options.py   SELECTION and the other options that verbs share
-measure.py   plan, export, run, demo
+measure.py   plan, export, run, coverage, demo
 look.py      doctor, models, show, query
 upkeep.py    db
 """
@@ -26,6 +26,7 @@ _VERBS = {
     "plan": "measure",
     "export": "measure",
     "run": "measure",
+    "coverage": "measure",
     "show": "look",
     "query": "look",
     "db": "upkeep",

@@ -1,4 +1,4 @@
-"""plan, export, run, demo."""
+"""plan, export, run, coverage, demo."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ DEMO = {
     "length": (12,),
     "budget": "36s",
 }
+# What a matrix asks where nobody asked otherwise: everything of the web, once, and shortly.
+COVERAGE = {"hardware": ("wasm", "webgpu", "webnn"), "browser": ("all",), "rounds": 1, "budget": "1s"}
 
 
 @click.command()
@@ -119,7 +121,36 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
             return _measure(found.plan, db, as_json)
         if spec is not None or given(options):
             raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
-        return _carry_out(lambda place: resume_run(resume, place), db, as_json)
+        return _shown(_carry_out(lambda place: resume_run(resume, place), db), as_json)
+
+
+@click.command()
+@selection_options
+@db_option
+@json_option
+def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
+    """Does it load, run and agree: models × platforms × browsers, each cell measured or with its reason.
+
+    Default: --hardware wasm,webgpu,webnn --browser all --rounds 1 --budget 1s
+    """
+    from harness.measure.stage import stage_of
+    from harness.plan.selection import make_selection, read_spec
+    from harness.show.as_json import coverage_as_json
+    from harness.show.matrix import matrix_table
+
+    with leaving_nothing():
+        asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
+        planned = _plan(make_selection(None, asked), db).plan
+        outcome = _run(planned, db)
+    if as_json:
+        stages = {
+            case.case_id: stage_of(result, [one for one in outcome.rounds if one.case_id == case.case_id])
+            for case, result in outcome.results
+        }
+        click.echo(json.dumps(coverage_as_json(outcome.run, outcome.results, stages)))
+    else:
+        stdout_console().print(matrix_table(outcome.results))
+    return _exit_code(outcome)
 
 
 @click.command()
@@ -150,27 +181,35 @@ def _plan(selection: Selection, db: Path) -> Reuse:
 
 
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:
+    return _shown(_run(planned, db), as_json)
+
+
+def _run(planned: Plan, db: Path) -> Outcome:
     from harness.pipeline import run_plan
 
     command = shlex.join(["harness", *sys.argv[1:]])
-    return _carry_out(lambda place: run_plan(planned, place, command), db, as_json)
+    return _carry_out(lambda place: run_plan(planned, place, command), db)
 
 
-def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, as_json: bool) -> int:
-    from harness.core.noise import noise_lines
-    from harness.show.as_json import run_as_json
-    from harness.show.table import reading, results_table
+def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path) -> Outcome:
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
         place = Workplace(database=absolute(db), executors=RealExecutors(), watcher=watcher)
         try:
-            outcome = carry_out(work(place))
+            return carry_out(work(place))
         except KeyboardInterrupt:
             if watcher.run_id is not None:
                 where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
                 watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{where}")
             raise
+
+
+def _shown(outcome: Outcome, as_json: bool) -> int:
+    from harness.core.noise import noise_lines
+    from harness.show.as_json import run_as_json
+    from harness.show.table import reading, results_table
+
     if as_json:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
     else:
@@ -178,6 +217,10 @@ def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Pa
         console.print(results_table(outcome.results, console.width))
         lines = ["", reading(outcome.results), *noise_lines(outcome.run.machine)]
         console.print("\n".join(lines), highlight=False, markup=False)
+    return _exit_code(outcome)
+
+
+def _exit_code(outcome: Outcome) -> int:
     return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
 
 

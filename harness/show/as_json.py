@@ -1,6 +1,6 @@
 """Results as the JSON object that programs read: fixed names, null for what does not apply."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.core.nouns import Case, PlannedCase
@@ -24,6 +24,12 @@ def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: An
         **more,
         "cases": [case_as_json(case, result) for case, result in results],
     }
+
+
+def coverage_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], stages: Mapping[str, str | None]) -> Any:
+    """A matrix: its run, and each cell as a case with the `stage` where it stopped (`stages` goes by case_id)."""
+    cells = [{**case_as_json(case, result), "stage": stages[case.case_id]} for case, result in results]
+    return {"run_id": run.run_id, "machine": run.machine, "interrupted": run.interrupted, "cells": cells}
 
 
 def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:

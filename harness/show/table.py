@@ -25,7 +25,7 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
     Below 100 columns of `width` what matters less is left out; `--json` has everything.
     """
-    labels = _model_labels(results)
+    labels = model_labels(results)
     several = len({(case.model.identity, labels[case.case_id]) for case, _ in results}) > 1
     columns = [column for column in _COLUMNS if width >= _WIDE or column not in _LEFT_OUT_WHEN_NARROW]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
@@ -35,7 +35,7 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
         table.add_column(title, no_wrap=True, justify="left" if title == "answer" else "right")
     marks: dict[str, str] = {}
     for case, result in results:
-        letters = " ".join(_mark(marks, text) for text in _remarks(result))
+        letters = " ".join(mark(marks, text) for text in _remarks(result))
         name = [escape(labels[case.case_id])] if several else []
         platform = (
             f"{escape(platform_label(case, result))} [dim]{letters}[/dim]" if letters else platform_label(case, result)
@@ -125,7 +125,7 @@ def _why_not_ranked(result: CaseResult) -> str:
     return "not verified"
 
 
-def _model_labels(results: Results) -> dict[str, str]:
+def model_labels(results: Results) -> dict[str, str]:
     """case_id → the model's label; the name as typed where two models would be called the same."""
     models: dict[str, set[str]] = {}
     for case, _ in results:
@@ -192,7 +192,7 @@ def _remarks(result: CaseResult) -> list[str]:
     return [one_line(each) for each in (*remarks, *(doubt for doubt in result.doubts if doubt != result.reason))]
 
 
-def _mark(marks: dict[str, str], text: str) -> str:
+def mark(marks: dict[str, str], text: str) -> str:
     """A letter for a remark (a … z, then aa …); the same remark has the same letter."""
     index = len(marks)
     return marks.setdefault(text, (chr(96 + index // 26) if index >= 26 else "") + chr(97 + index % 26))

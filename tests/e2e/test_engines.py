@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,29 @@ def test_firefox_is_believed_by_its_slope(gpu_clocks: dict[str, Any]) -> None:
 
 def test_a_browser_without_a_gpu_has_no_clocks_to_calibrate(gpu_clocks: dict[str, Any]) -> None:
     assert gpu_clocks["webkitgtk"] is None
+
+
+def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
+    asked = [
+        "--model",
+        "bert",
+        "--scale",
+        "tiny",
+        "--length",
+        "16",
+        "--browser",
+        "chromium,safari",
+        "--budget",
+        "500ms",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "coverage", *asked, "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cells = {(cell["browser"], cell["platform"]): cell for cell in json.loads(done.stdout)["cells"]}
+    assert len(cells) == 6
+    for platform in ("wasm", "webgpu", "webnn"):
+        ok, gone = cells["chromium", platform], cells["safari", platform]
+        assert (ok["outcome"], ok["stage"], ok["correct"]["checked"], ok["rounds"]) == ("ok", None, True, 1)
+        assert (gone["outcome"], gone["stage"]) == ("unsupported", "start") and "safaridriver" in gone["reason"]

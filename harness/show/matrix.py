@@ -1,0 +1,71 @@
+"""The compatibility matrix: a row per model and platform, a column per browser, the reasons beneath."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.core.nouns import Case
+from harness.core.rounds import CaseResult
+from harness.core.text import one_line
+from harness.show.table import Results, duration, mark, model_labels
+
+NATIVE = "native"
+
+
+def matrix_table(results: Results) -> RenderableType:
+    """Each cell is a latency (it loaded, ran and gave the right answer), or a letter whose reason stands beneath.
+
+    A browser that says the same of everything (that it is not installed) has one line instead of a column.
+    """
+    columns = list(dict.fromkeys(_column(case) for case, _ in results))
+    absent = {column: reason for column in columns if (reason := _same_refusal(column, results))}
+    shown = [column for column in columns if column not in absent]
+    labels = model_labels(results)
+    rows: dict[tuple[str, str], dict[str, list[tuple[Case, CaseResult]]]] = {}
+    for case, result in results:
+        row = (f"{labels[case.case_id]}{f' l{case.length}' if case.length else ''}", _platform(case))
+        rows.setdefault(row, {}).setdefault(_column(case), []).append((case, result))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for title in ("model", "platform", *shown):
+        table.add_column(title, no_wrap=True)
+    marks: dict[str, str] = {}
+    for (model, platform), cells in rows.items():
+        texts = [" / ".join(_cell(result, marks) for _, result in cells.get(column, ())) for column in shown]
+        table.add_row(escape(model), escape(platform), *texts)
+    lines = [Text.from_markup(f"[dim]{letter}[/dim] {escape(text)}") for text, letter in marks.items()]
+    lines += [Text(f"{column}: {one_line(reason)}", style="dim") for column, reason in absent.items()]
+    return Group(table, Text(), *lines, Text(_counted(results)))
+
+
+def _column(case: Case) -> str:
+    return case.browser or NATIVE
+
+
+def _platform(case: Case) -> str:
+    return case.platform if case.device in (case.platform, "cpu") else f"{case.platform}:{case.device}"
+
+
+def _same_refusal(column: str, results: Results) -> str | None:
+    """Why nothing at all runs there, if it is one and the same reason."""
+    mine = [result for case, result in results if _column(case) == column]
+    reasons = {result.reason for result in mine}
+    refused = all(result.outcome == "unsupported" for result in mine)
+    return next(iter(reasons)) if refused and len(reasons) == 1 and len(mine) > 1 else None
+
+
+def _cell(result: CaseResult, marks: dict[str, str]) -> str:
+    latency = result.metrics.get("latency_median_ms")
+    if result.outcome == "ok" and latency is not None:
+        unchecked = "" if result.correct is not None and result.correct.checked else " [yellow]not checked[/yellow]"
+        return f"[green]{duration(latency)}[/green]{' (software)' if result.software else ''}{unchecked}"
+    letter = mark(marks, one_line(result.reason or result.code or "no reason was given"))
+    return f"[dim]unsupported {letter}[/dim]" if result.outcome == "unsupported" else f"[red]failed {letter}[/red]"
+
+
+def _counted(results: Results) -> str:
+    outcomes: Sequence[str] = [result.outcome for _, result in results]
+    told = ", ".join(f"{outcomes.count(name)} {name}" for name in ("ok", "failed", "unsupported") if name in outcomes)
+    return f"{len(outcomes)} cells: {told}. Latencies are of one short round: compare with `harness run`."
