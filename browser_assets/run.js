@@ -181,7 +181,7 @@ async function measure(message, session, step_ns) {
   for (const outputs of delivered) link.send(outputs);
   // The conductor reads the browser's memory when it hears of the last outputs: what follows must not be in it.
   if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
-  if (session.gpu) await measureGpu(message, session, clock, { floor_ns, limit_ns: clocks_ns });
+  if (session.gpu) await measureGpu(message, session.gpu, clock, { floor_ns, limit_ns: clocks_ns });
   if (message.first_round) {
     const data = await session.placement();
     link.send({ event: 'note', kind: 'placement', text: 'where the nodes ran', data });
@@ -197,15 +197,14 @@ function shareOfClocks(floor_ns) {
 
 /**
  * A GPU's other clocks, which the loop does not see. That they cannot be had is no failure of what was measured.
- * @param {CaseMessage} message @param {Session} session @param {import('./loop.js').Clock} clock
+ * @param {CaseMessage} message @param {NonNullable<Session['gpu']>} gpu @param {import('./loop.js').Clock} clock
  * @param {{floor_ns: number, limit_ns: number}} limits
  */
-async function measureGpu(message, session, clock, limits) {
+async function measureGpu(message, gpu, clock, limits) {
   /** @type {Record<string, unknown>} */
   const data = {};
   try {
-    const work = await session.gpu?.();
-    if (work === undefined) return;
+    const work = await gpu();
     await sampleSubmitAndSlope(work, limits, clock.now, sayInLoop());
     if (!message.first_round) return;
     const profiled = await profileOnGpu(work.device, work.enqueue, { times: PROFILED_RUNS, limit_ms: limits.limit_ns / 1e6 });

@@ -34,7 +34,7 @@
  * @property {() => void | Promise<void>} run one inference, until its outputs are there to be read: what is timed
  * @property {() => void} dropOutputs frees the latest run's outputs; never timed
  * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
- * @property {() => Promise<GpuWork | undefined>} [gpu] the same run without waiting for it, where a GPU computes and
+ * @property {(() => Promise<GpuWork>) | undefined} [gpu] the same run without waiting for it, where a GPU computes and
  *   offers that; after the timing, for the clocks that are not the loop's. Throws what the runtime says against it
  * @property {() => Promise<Record<string, unknown>>} placement {providers, fallbacks, fallback_share}; may end the
  *   session that was timed

@@ -7,8 +7,9 @@
  * @typedef {import('../protocol').Samples} Samples
  *
  * @typedef {object} GpuWork runs that can be handed over without waiting for them
- * @property {GPUDevice} device
+ * @property {GPUDevice} device for its timestamps
  * @property {() => void | Promise<void>} enqueue one run; returns once it is handed over
+ * @property {() => Promise<unknown>} finished when all that was handed over is done
  *
  * @typedef {object} Limits
  * @property {number} floor_ns what waiting costs when there is nothing to wait for
@@ -53,12 +54,12 @@ export async function sampleSubmitAndSlope(work, limits, now, emit) {
 }
 
 /** So many runs handed over, then one wait. @param {GpuWork} work @param {number} runs @param {() => number} now */
-async function unwaited({ device, enqueue }, runs, now) {
+async function unwaited({ enqueue, finished }, runs, now) {
   const began_ns = now();
   await enqueue();
   const submit_ns = now() - began_ns;
   for (let i = 1; i < runs; i += 1) await enqueue();
-  await device.queue.onSubmittedWorkDone();
+  await finished();
   return { submit_ns, duration_ns: now() - began_ns };
 }
 

@@ -51,7 +51,7 @@ export async function calibrate(now) {
   try {
     const kernel = await makeKernel(device);
     await warm(kernel, now);
-    const wait_floor_ns = await measureWaitFloorNs(device, () => now() / 1e6);
+    const wait_floor_ns = await measureWaitFloorNs(device, () => now() / 1e6, 'host');
     const steps = await stepsFor(kernel, wait_floor_ns, now);
     const once = await fourClocks(kernel, wait_floor_ns, now);
     const right = (await kernel.lastValue()) === lastValue(INVOCATIONS - 1, steps);
@@ -78,6 +78,7 @@ async function makeKernel(device) {
   const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
   return {
     device,
+    finished: () => device.queue.onSubmittedWorkDone(),
     /** @param {number} steps */
     setSteps(steps) { device.queue.writeBuffer(uniform, 0, new Uint32Array([steps])); },
     enqueue() {
@@ -125,7 +126,7 @@ async function stepsFor(kernel, floor_ns, now) {
     kernel.setSteps(steps);
     const began_ns = now();
     for (let i = 0; i < TRIED_TOGETHER; i += 1) kernel.enqueue();
-    await kernel.device.queue.onSubmittedWorkDone();
+    await kernel.finished();
     const each_ns = Math.max(1, now() - began_ns - floor_ns) / TRIED_TOGETHER;
     // What a coarse wait leaves of a short try is noise: grown by four until the work stands out of it.
     const stands_out = each_ns * TRIED_TOGETHER > floor_ns / 2;

@@ -87,7 +87,8 @@ def test_ort_web_is_right(talk: Talk, artifact_dir: Path, platform: str) -> None
     assert note_data(spoken, "provenance")["threads"] == (2 if platform == "wasm" else None)
     placement = note_data(spoken, "placement")
     if platform == "wasm":
-        assert placement == {"providers": {}, "fallbacks": [], "fallback_share": 0}
+        at = {"outputs_at": {"result": "cpu"}}
+        assert placement == {"providers": {}, "fallbacks": [], "fallback_share": 0, **at}
     else:
         provider = {"webgpu": "WebGpuExecutionProvider", "webnn": "WebNNExecutionProvider"}[platform]
         assert placement["providers"][provider] >= 4, placement
@@ -148,10 +149,19 @@ def test_what_is_absent_is_unsupported(talk: Talk, artifact_dir: Path, platform:
     assert spoken.conversation.hello is not None
 
 
+@pytest.mark.parametrize(("platform", "place"), [("webgpu", "gpu-buffer"), ("webnn", "ml-tensor")])
+def test_outputs_can_stay_on_the_device(talk: Talk, artifact_dir: Path, platform: str, place: str) -> None:
+    spoken = talk(message=case_message(artifact_dir, platform, outputs="device"), artifact_dir=artifact_dir)
+    assert isinstance(spoken.conversation.last, Done), (spoken.conversation.last, spoken.console)
+    assert_right(spoken, artifact_dir)
+    assert note_data(spoken, "placement")["outputs_at"] == {"result": place}
+    assert {batch.clock for batch in spoken.of("samples")} == CLOCKS[platform]
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"outputs": "device"}, "outputs=device is not offered yet by ort_web"),
+        ({"outputs": "device"}, "wasm computes on the host: its outputs lie there"),
         ({"runtime": "onnxruntime-web@1.29.0"}, "onnxruntime-web@1.29.0 was asked for, onnxruntime-web@1.30.0"),
         ({"backend": "nobody"}, "the page has no backend named nobody"),
     ],

@@ -39,13 +39,13 @@ export function tensorOf(ort, { name, dtype, shape }, buffer) {
 }
 
 /**
- * The bytes of an output that lies on the host.
+ * The bytes of an output, downloaded where it lies on a device.
  * @param {string} name
  * @param {OrtTensor} tensor
- * @returns {import('../seam.js').HostTensor}
+ * @returns {Promise<import('../seam.js').HostTensor>}
  */
-export function hostTensor(name, tensor) {
-  const data = /** @type {ArrayBufferView} */ (/** @type {unknown} */ (tensor.data));
+export async function hostTensor(name, tensor) {
+  const data = /** @type {ArrayBufferView} */ (/** @type {unknown} */ (await tensor.getData()));
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { name, dtype: tensor.type, shape: tensor.dims, bytes: /** @type {Uint8Array} */ (bytes) };
 }
