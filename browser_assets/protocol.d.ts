@@ -77,6 +77,7 @@ export interface Case {
   length: number | null;
   threads: number;
   outputs: 'host' | 'device';
+  /** a browser's first load in a fresh profile, or its second in the same one */
   cache: 'cold' | 'warm';
   /** a fresh process, or the fork of one with the imports */
   isolation: 'process' | 'zygote';
@@ -102,6 +103,8 @@ export interface CaseMessage {
   policy: LoopPolicy;
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
+  /** load and run once without a word, then load the page again with this token */
+  rehearse_for: string | null;
   /** how many of the page's frames came over earlier connections: it goes on behind them */
   heard: number;
 }

@@ -54,6 +54,7 @@ window.prompt = (text) => { noteUnasked('prompt', text); return null; };
 
 const order = await link.firstMessage;
 if (order.event === 'probe') await answerProbe(order.calibrate);
+else if (order.rehearse_for !== null) await rehearse(order, order.rehearse_for);
 else await doRound(order);
 
 /** @param {boolean} calibrated whether a GPU's clocks are wanted too, which takes seconds */
@@ -73,6 +74,29 @@ async function sayCalibration(gpu, step_ns) {
   const clock = clockOf('performance_now', step_ns, () => performance.now());
   const calibration = gpu ? await calibrate(clock.now).catch((error) => ({ reason: wordsOf(error) })) : null;
   link.send({ event: 'note', kind: 'provenance', text: 'calibrated', data: { calibration } });
+}
+
+/**
+ * The first load in a profile whose second one is measured: all that a browser keeps is made, and nothing is said. What
+ * goes wrong will go wrong again, where it is heard.
+ * @param {CaseMessage} message @param {string} token of the Round that follows
+ */
+async function rehearse(message, token) {
+  panel.set('what', 'a first load, so that the next one is warm');
+  link.keepAlive(true);
+  try {
+    const session = await openSession(message, await probeFor(message));
+    await session.prepare();
+    await session.load();
+    await session.run();
+    session.dropOutputs();
+    await session.run();
+    await session.close();
+  } catch (error) {
+    console.info(`the first load failed: ${wordsOf(error)}`);
+  }
+  history.replaceState(null, '', `#${token}`);
+  location.reload();
 }
 
 /** @param {CaseMessage} message */

@@ -84,6 +84,11 @@ _SELECTION = [
     click.option("--threads", type=int, help="The same for every backend; default: physical cores, at most 4."),
     click.option("--outputs", type=click.Choice(["host", "device"]), help="Where outputs are left; default: host."),
     click.option(
+        "--cache",
+        type=click.Choice(["cold", "warm"]),
+        help="A page's first load in a fresh profile (default), or second.",
+    ),
+    click.option(
         "--isolation",
         type=click.Choice(["process", "zygote"]),
         help="How a round's process comes to be: fresh, or forked with the imports made; default: process.",

@@ -138,6 +138,9 @@ class CaseMessage(Frozen):
     outputs_to: str
     policy: LoopPolicy
     first_round: bool = Field(default=True, description="placement is asked for in a Case's first Round only")
+    rehearse_for: str | None = Field(
+        default=None, description="load and run once without a word, then load the page again with this token"
+    )
     heard: int = Field(default=0, description=_HEARD)
 
 

@@ -80,7 +80,9 @@ class Case(Frozen):
     length: Count | None = None
     threads: Count = 1
     outputs: Literal["host", "device"] = "host"
-    cache: Literal["cold", "warm"] = "cold"
+    cache: Literal["cold", "warm"] = Field(
+        default="cold", description="a browser's first load in a fresh profile, or its second in the same one"
+    )
     isolation: Isolation = Field(default="process", description="a fresh process, or the fork of one with the imports")
     exporter: str | None = None
     dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
@@ -112,6 +114,8 @@ class Case(Frozen):
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
         if self.outputs != "host":
             parts.append(f"outputs={self.outputs}")
+        if self.cache != "cold":
+            parts.append(f"cache={self.cache}")
         if self.isolation != Case.model_fields["isolation"].default:
             parts.append(self.isolation)
         if self.seed:

@@ -28,11 +28,11 @@ class Assignment:
     silence_limit_s: float
     first_round: bool = True
 
-    def message(self, base: str, outputs_to: str) -> CaseMessage:
+    def message(self, base: str, outputs_to: str, rehearse_for: str | None = None) -> CaseMessage:
         """The `case` message; `base` and `outputs_to` are folders for a worker, URL prefixes for a page."""
         return CaseMessage(
             round_id=self.round_id, case=self.case, artifact=self.artifact, base=base, outputs_to=outputs_to,
-            policy=self.policy, first_round=self.first_round,
+            policy=self.policy, first_round=self.first_round, rehearse_for=rehearse_for,
         )  # fmt: skip
 
 

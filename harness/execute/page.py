@@ -40,6 +40,11 @@ class PageExecutor:
             lambda seat: assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/"),
             artifact_dir=assignment.artifact_dir, outputs_dir=assignment.outputs_dir,
         )  # fmt: skip
+        if case.cache == "warm":
+            seat.rehearsal = Seat(
+                lambda own: assignment.message(f"/artifact/{own.token}/", f"/outputs/{own.token}/", seat.token),
+                artifact_dir=assignment.artifact_dir,
+            )
         browser = catalog.browsers()[case.browser or ""]
         if case.browser_version is not None:
             yield Refused(reason=f"a version of its own cannot be chosen for {browser.name} here")
@@ -89,7 +94,8 @@ class PageExecutor:
         server = await self._serve()
         try:
             driver = self._driver(browser)
-            tab = await driver.open(browser, platform, server.take(seat), warm)
+            url = server.take(seat)
+            tab = await driver.open(browser, platform, server.take(seat.rehearsal) if seat.rehearsal else url, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
             async with aclosing(self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process")) as events:
                 async for event in events:
@@ -102,6 +108,8 @@ class PageExecutor:
             yield Failed(code="browser_start", reason=str(error))
         finally:
             server.leave(seat)
+            if seat.rehearsal is not None:
+                server.leave(seat.rehearsal)
             if tab is not None:
                 await driver.end(tab, keep=warm and well)
 
@@ -175,6 +183,8 @@ async def _cut(tab: Tab, seat: Seat, limit_s: float) -> Failed:
         await seat.down.wait()
         began = loop.time()
         while seat.down.is_set():
+            if seat.rehearsal is not None and not seat.rehearsal.down.is_set():
+                began = loop.time()
             if not tab.has_process():
                 return Failed(code="browser_ended", reason="the browser ended before the page's last word")
             if tab.look is not None and seat.page is not None and loop.time() > began + _COMES_BACK_S:

@@ -42,6 +42,8 @@ class Seat:
     message: Callable[["Seat"], CaseMessage | Probe]
     artifact_dir: Path | None = None
     outputs_dir: Path | None = None
+    # The page's first load in its profile, which comes here with its second.
+    rehearsal: "Seat | None" = None
     received_bytes: int = 0
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)

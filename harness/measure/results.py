@@ -166,6 +166,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
     if case.isolation == "zygote" and served:
         fresh = f", {len(rounds) - len(served)} in a fresh one" if len(served) < len(rounds) else ""
         found.append(f"{len(served)} rounds in a kept browser{fresh}: load and memory know what it did before")
+    if case.cache == "warm":
+        found.append("second load in the same profile: memory knows the first one too")
     if case.platform == "webnn":
         found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
     return found

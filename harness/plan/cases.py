@@ -57,9 +57,9 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
                     model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
                     device=device, browser=browser[0], browser_version=browser[1], precision=precision,
                     batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
-                    outputs=selection.outputs, isolation=selection.isolation or default_isolation(),
-                    exporter=selection.exporter, options=selection.option, seed=selection.seed,
-                    **_graph_inputs(model, selection),
+                    outputs=selection.outputs, cache=selection.cache,
+                    isolation=selection.isolation or default_isolation(), exporter=selection.exporter,
+                    options=selection.option, seed=selection.seed, **_graph_inputs(model, selection),
                 )  # fmt: skip
                 reason = doubt or why_not(case, backend)
                 outcome: Literal["unsupported"] | None = "unsupported" if reason else None
@@ -109,6 +109,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+    if case.cache == "warm" and backend.side == "native":
+        return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
     if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
         return reason
     if case.isolation == "zygote" and case.browser and not catalog.browsers()[case.browser].keeps:

@@ -39,6 +39,7 @@ class Selection(Frozen):
     length: tuple[Size, ...] = ()
     threads: Size | None = None
     outputs: Literal["host", "device"] = "host"
+    cache: Literal["cold", "warm"] = "cold"
     isolation: Isolation | None = None
     option: dict[str, StrictStr | StrictBool] = Field(default_factory=dict)
     limit: Size | None = None

@@ -131,3 +131,21 @@ def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
         ok, gone = cells["chromium", platform], cells["safari", platform]
         assert (ok["outcome"], ok["stage"], ok["correct"]["checked"], ok["rounds"]) == ("ok", None, True, 1)
         assert (gone["outcome"], gone["stage"]) == ("unsupported", "start") and "safaridriver" in gone["reason"]
+
+
+def test_warm_is_the_second_load_in_the_same_profile(tmp_path: Path) -> None:
+    asked = ["--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm", "--cache", "warm"]
+    engines = ["--browser", "chromium,firefox,webkitgtk", "--rounds", "1", "--budget", "500ms"]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", *asked, *engines, "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for case in json.loads(done.stdout)["cases"]:
+        assert case["outcome"] == "ok" and case["correct"]["checked"] and case["slug"].endswith("cache=warm")
+    sql = "select provenance->>'$.navigation' as navigation from rounds"
+    told = subprocess.run(
+        [sys.executable, "-m", "harness", "query", sql, "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(told.stdout)["rows"] == [["reload"]] * 3

@@ -178,3 +178,9 @@ def test_a_wrong_spec_is_named(tmp_path: Path, text: str, code: str) -> None:
     with pytest.raises(UserMistake) as caught:
         make_selection(spec, {})
     assert caught.value.code == code
+
+
+def test_only_a_page_has_a_profile_to_be_warm_in() -> None:
+    native, page = plan(model="bert", hardware=("cpu", "wasm"), cache="warm").cases
+    assert native.outcome == "unsupported" and "--cache warm is for pages" in (native.reason or "")
+    assert page.outcome is None and page.case.slug.endswith("cache=warm")
