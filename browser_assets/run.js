@@ -10,10 +10,12 @@
 
 import { Unsupported, asOutcome, wordsOf } from './backends/seam.js';
 import { sampleSubmitAndSlope } from './gpu/clocks.js';
+import { countGpuBuffers } from './gpu/buffers.js';
 import { calibrate } from './gpu/kernel.js';
 import { profileOnGpu } from './gpu/timestamps.js';
 import { Link } from './link.js';
 import { clockOf, runLoop } from './loop.js';
+import { checkLeaks, memoryOfPage } from './memory.js';
 import { Panel } from './panel.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 
@@ -127,6 +129,7 @@ async function probeFor({ case: { platform, device } }) {
   /** @type {Record<string, unknown>} */
   const found = probePage();
   if (platform === 'webgpu') {
+    countGpuBuffers();
     const webgpu = await probeWebGpu();
     Object.assign(found, { webgpu, software: softwareOf(webgpu) });
   }
@@ -202,6 +205,7 @@ async function measure(message, session, step_ns) {
   const stopped_by = await runLoop(clock, work, { ...message.policy, slice_ns: loop_ns }, sayInLoop());
   link.keepAlive(true);
   delivered.push(await deliver(message, session, 'last'));
+  if (message.first_round) link.send({ event: 'note', kind: 'memory', text: 'by the page', data: await memoryOfPage() });
   for (const outputs of delivered) link.send(outputs);
   // The conductor reads the browser's memory when it hears of the last outputs: what follows must not be in it.
   if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
@@ -209,6 +213,7 @@ async function measure(message, session, step_ns) {
   if (message.first_round) {
     const data = await session.placement();
     link.send({ event: 'note', kind: 'placement', text: 'where the nodes ran', data });
+    if (message.case.options.leak_check) await lookForLeaks(message, session);
   }
   panel.set('phase', 'done');
   await link.sendLast({ event: 'done', stopped_by });
@@ -240,6 +245,20 @@ async function measureGpu(message, gpu, clock, limits) {
     data.gpu_clocks_missing = wordsOf(error);
   }
   link.send({ event: 'note', kind: 'provenance', text: 'the GPU by its own clock', data });
+}
+
+/** @param {CaseMessage} message @param {Session} session which ends here */
+async function lookForLeaks(message, session) {
+  await session.close();
+  const provenance = await probeFor(message);
+  const leaks = await checkLeaks(Number(message.case.options.leak_check), async () => {
+    const again = await openSession(message, provenance);
+    await again.prepare();
+    await again.load();
+    await again.run();
+    await again.close();
+  }, (name) => link.send({ event: 'note', kind: 'progress', text: 'memory', data: { read_memory: name } }));
+  link.send({ event: 'note', kind: 'provenance', text: 'loads and disposals', data: { leaks } });
 }
 
 /** What the loop calls between samples: send, show, let messages in. @returns {import('./loop.js').Emit} */

@@ -19,6 +19,8 @@ from harness.execute.watchdog import watched
 _LOOK_AGAIN_S = 0.25
 # A page whose line was cut tries again after half a second; a WebDriver may not yet know where its page is.
 _COMES_BACK_S = 1.5
+# Moments at which a page may ask for its processes' memory to be read.
+_MARKS = ("leak_before", "leak_after")
 _DRIVERS: dict[str, type[PlaywrightDriver] | type[SeleniumDriver]] = {
     "playwright": PlaywrightDriver, "selenium": SeleniumDriver,
 }  # fmt: skip
@@ -122,6 +124,9 @@ class PageExecutor:
             event = await _next_event(tab, seat, self._limits.link_s)
             if isinstance(event, Outputs) and event.iteration == "last" and tab.pid is not None:
                 yield self._memory_note(tab.pid, fresh_peaks)
+            if isinstance(event, Note) and event.data.get("read_memory") in _MARKS and tab.pid is not None:
+                found = {f"{event.data['read_memory']}_tree_pss": self._memory(tab.pid).get("tree_pss", 0)}
+                yield Note(kind="memory", text="the browser's process tree, as the page asked", data=found)
             last = isinstance(event, LAST_WORDS)
             if last and greeted:
                 for line in tab.console:

@@ -149,7 +149,8 @@ def test_a_metric_is_a_number_where_there_are_samples_and_none_where_there_are_n
         **fields,
         "samples": [event for event in events if event.event == "samples"],
         "phases": {event.phase: event.duration_ns for event in events if event.event == "phase"},
-        "memory_bytes": {"peak_rss": 5_000_000},
+        "memory_bytes": {"peak_rss": 5_000_000, "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000},
+        "provenance": {"leaks": {"loads": 2}},
     })  # fmt: skip
     value = metric.compute([full], make_case())
     assert value is not None and math.isfinite(value) and value >= 0

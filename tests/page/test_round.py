@@ -95,6 +95,9 @@ def test_ort_web_is_right(talk: Talk, artifact_dir: Path, platform: str) -> None
         total = sum(placement["providers"].values())
         assert placement["fallback_share"] == placement["providers"].get("CPUExecutionProvider", 0) / total
     assert not [line for line in spoken.console if "VerifyEachNode" in line]
+    # Four inputs of 4 × 8 × 16 floats at the least; whatever a runtime sets aside, not a whole megabyte for these.
+    counted = note_data(spoken, "memory").get("gpu_buffers_peak", 0)
+    assert counted == 0 if platform != "webgpu" else 2048 <= counted < 1_000_000
     if platform == "webgpu":
         assert hello.provenance["software"] is True
         assert hello.provenance["webgpu"]["adapter"]["architecture"] == "swiftshader"

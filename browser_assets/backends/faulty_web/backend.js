@@ -1,6 +1,7 @@
 /**
  * Everything that can go wrong in a page, on demand, for tests: `--option fault=NAME` (see `faults.js`) and
- * `--option at=prepare|load|run|outputs`, where it happens once; without a fault it is `noop_web`.
+ * `--option at=prepare|load|run|outputs`, where it happens once; without a fault it is `noop_web`. With `--option
+ * leak_mb=N` each session leaves so much behind.
  */
 
 import { FAULTS } from './faults.js';
@@ -8,13 +9,16 @@ import { openSession as openNoop } from '../noop_web/backend.js';
 
 // In the loop, not before it: by then there are samples that could be lost or said twice.
 const RUN_OF_FAULT = 5;
+/** @type {Uint8Array[]} */
+const left = [];
 
 /**
  * @param {import('../seam.js').Opening} opening
  * @returns {Promise<import('../seam.js').Session>}
  */
 export async function openSession(opening) {
-  const { fault, at = 'run' } = opening.message.case.options;
+  const { fault, at = 'run', leak_mb } = opening.message.case.options;
+  if (leak_mb !== undefined) left.push(new Uint8Array(Number(leak_mb) * 1e6).fill(1));
   const sound = await openNoop(opening);
   if (fault === undefined) return sound;
   const happen = FAULTS[String(fault)];
