@@ -26,10 +26,38 @@ DESCRIBE = {
         # `measureUserAgentSpecificMemory` else waits for a garbage collection of its own time: 16 s, not 0.1.
         "--enable-blink-features=ForceEagerMeasureMemory",
     ],
-    "platform_args": {
-        # SwiftShader is asked for by name: the set for a real GPU hung for over 35 s on a machine without one.
-        "webgpu": ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-webgpu-developer-features"],
-        "webnn": ["--enable-features=WebMachineLearningNeuralNetwork"],
+    "flag_sets": {
+        "webgpu": [
+            # Without developer features timestamps are rounded to 100 µs, and an adapter tells little of itself.
+            {
+                "name": "vulkan",
+                "systems": ["linux"],
+                "needs_gpu": True,
+                "args": [
+                    "--enable-unsafe-webgpu",
+                    "--enable-webgpu-developer-features",
+                    "--enable-features=Vulkan",
+                    "--use-angle=vulkan",
+                    "--disable-vulkan-surface",
+                    "--ignore-gpu-blocklist",
+                ],
+            },
+            # Metal and Direct3D 12 need no asking for.
+            {
+                "name": "system",
+                "systems": ["darwin", "win32"],
+                "args": ["--enable-unsafe-webgpu", "--enable-webgpu-developer-features", "--ignore-gpu-blocklist"],
+            },
+            {
+                "name": "swiftshader",
+                "args": [
+                    "--enable-unsafe-webgpu",
+                    "--enable-webgpu-developer-features",
+                    "--use-webgpu-adapter=swiftshader",
+                ],
+            },
+        ],
+        "webnn": [{"name": "webnn", "args": ["--enable-features=WebMachineLearningNeuralNetwork"]}],
     },
-    "limits": ["WebGPU runs on SwiftShader: software, never a GPU's speed"],
+    "limits": ["without a GPU, WebGPU runs on SwiftShader: software, never a GPU's speed"],
 }

@@ -24,12 +24,23 @@ DESCRIBE = {
         "datareporting.policy.dataSubmissionEnabled": False,
         "dom.min_background_timeout_value": 4,
     },
-    "platform_preferences": {
-        "webgpu": {
-            "dom.webgpu.enabled": True,
-            "gfx.webgpu.ignore-blocklist": True,
-            "security.sandbox.gpu.level": 0,
-        },
+    "flag_sets": {
+        "webgpu": [
+            {
+                "name": "gpu",
+                "needs_gpu": True,
+                "preferences": {"dom.webgpu.enabled": True, "gfx.webgpu.ignore-blocklist": True},
+            },
+            {
+                "name": "llvmpipe",
+                "systems": ["linux"],
+                "preferences": {
+                    "dom.webgpu.enabled": True,
+                    "gfx.webgpu.ignore-blocklist": True,
+                    "security.sandbox.gpu.level": 0,
+                },
+            },
+        ],
     },
     "limits": [
         "it looks for finished GPU work every 100 ms: awaiting has that floor",

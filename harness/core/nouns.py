@@ -276,6 +276,16 @@ class Backend(Frozen):
     for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
 
 
+class FlagSet(Frozen):
+    """Flags and preferences that bring a platform on some systems; see `harness/execute/flags.py` for the choice."""
+
+    name: str
+    systems: tuple[str, ...] = Field(default=("linux", "darwin", "win32"), description="as Python's sys.platform")
+    needs_gpu: bool = Field(default=False, description="only tried where the system shows a graphics device")
+    args: tuple[str, ...] = ()
+    preferences: dict[str, bool | int | str] = {}
+
+
 class Browser(Frozen):
     """A browser as its own file describes it: how to find it, how to drive it, what it needs and cannot do."""
 
@@ -292,10 +302,9 @@ class Browser(Frozen):
     args: tuple[str, ...] = ()
     preferences: dict[str, bool | int | str] = Field(default_factory=dict, description="Firefox's")
     root_environment: dict[str, str] = Field(default_factory=dict, description="what it is started with as root")
-    platform_args: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="platform → flags without which it is not there"
+    flag_sets: dict[str, tuple[FlagSet, ...]] = Field(
+        default_factory=dict, description="platform → what it may need to be there, the preferred first"
     )
-    platform_preferences: dict[str, dict[str, bool | int | str]] = {}
     options_key: str | None = Field(default=None, description="where a WebDriver wants the binary and its flags")
     needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
     keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")

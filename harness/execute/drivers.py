@@ -33,6 +33,8 @@ class Limits:
     # A page that computes in its main thread cannot reconnect meanwhile; longer than this it is given up.
     link_s: float = 30.0
     probe_s: float = 60.0
+    # A set of flags for a GPU may hang the browser: then it is not the set for this machine.
+    flags_s: float = 20.0
 
 
 @dataclass
@@ -84,20 +86,6 @@ class Driver(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-def platform_args(browser: Browser, platform: str | None) -> list[str]:
-    """The browser's flags for a platform; for None (a probe) those of every platform."""
-    names = list(browser.platform_args) if platform is None else [platform]
-    flags = [*browser.args, *(flag for name in names for flag in browser.platform_args.get(name, ()))]
-    return list(dict.fromkeys(flags))
-
-
-def platform_preferences(browser: Browser, platform: str | None) -> dict[str, bool | int | str]:
-    """The browser's preferences for a platform; for None (a probe) those of every platform."""
-    names = list(browser.platform_preferences) if platform is None else [platform]
-    more = {key: value for name in names for key, value in browser.platform_preferences.get(name, {}).items()}
-    return {**browser.preferences, **more}
 
 
 def homes(folder: Path) -> dict[str, str]:

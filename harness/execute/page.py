@@ -8,9 +8,10 @@ from typing import Any
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
-from harness.core.nouns import Browser
+from harness.core.nouns import Browser, FlagSet
 from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
 from harness.execute.executor import Assignment, MemoryProbe, PeakReset
+from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
 from harness.execute.selenium_driver import SeleniumDriver
@@ -35,6 +36,7 @@ class PageExecutor:
         self._limits = limits or Limits()
         self._server: PageServer | None = None
         self._drivers: dict[str, Driver] = {}
+        self._chosen: dict[tuple[str, str], tuple[FlagSet, dict[str, Any]]] = {}
 
     async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         case = assignment.case
@@ -47,7 +49,7 @@ class PageExecutor:
                 lambda own: assignment.message(f"/artifact/{own.token}/", f"/outputs/{own.token}/", seat.token),
                 artifact_dir=assignment.artifact_dir,
             )
-        browser = catalog.browsers()[case.browser or ""]
+        browser = await self._fit(catalog.browsers()[case.browser or ""], case.platform)
         if case.browser_version is not None:
             yield Refused(reason=f"a version of its own cannot be chosen for {browser.name} here")
             return
@@ -63,6 +65,8 @@ class PageExecutor:
         Its GPU's clocks are calibrated last: one that hangs then costs the calibration, not the answer.
         """
         seat = Seat(lambda _: Probe(calibrate=True))
+        for platform in browser.flag_sets:
+            browser = await self._fit(browser, platform)
         found: dict[str, Any] = {}
         hello: Hello | None = None
         async with aclosing(watched(self._converse(browser, None, seat), self._limits.probe_s)) as events:
@@ -86,6 +90,34 @@ class PageExecutor:
             await driver.close()
         if self._server is not None:
             await self._server.close()
+
+    async def _fit(self, browser: Browser, platform: str) -> Browser:
+        """The browser with the flags that bring the platform here: of several sets the first with which a probe page
+        finds a real device, and soon; else the last. What was chosen, and why not another, goes into every Round."""
+        key = (browser.name, platform)
+        if key not in self._chosen:
+            tried = not_tried(browser, platform)
+            sets = candidates(browser, platform)
+            for each in sets:
+                why_not = None if each == sets[-1] else await self._why_not(with_set(browser, platform, each), platform)
+                if why_not is None:
+                    self._chosen[key] = each, {"name": each.name, "not": tried}
+                    break
+                tried[each.name] = why_not
+        if key not in self._chosen:
+            return browser
+        return with_set(browser, platform, self._chosen[key][0])
+
+    async def _why_not(self, browser: Browser, platform: str) -> str | None:
+        """Why a probe page finds no real device with these flags; None where it does."""
+        seat = Seat(lambda _: Probe())
+        async with aclosing(watched(self._converse(browser, platform, seat), self._limits.flags_s)) as events:
+            async for event in events:
+                if isinstance(event, Hello):
+                    return is_real(platform, event.provenance)
+                if isinstance(event, Failed | Refused):
+                    return event.reason
+        return "the probe page said nothing"
 
     async def _converse(
         self, browser: Browser, platform: str | None, seat: Seat, warm: bool = False
@@ -137,7 +169,8 @@ class PageExecutor:
             if isinstance(event, Hello):
                 greeted = True
                 tab.arrived()
-                data = {"browser": tab.provenance, "isolation": isolation}
+                chosen = {name: told for (of, name), (_, told) in self._chosen.items() if of == tab.provenance["name"]}
+                data = {"browser": {**tab.provenance, "flag_sets": chosen}, "isolation": isolation}
                 yield Note(kind="provenance", text="browser", data=data)
             if last:
                 return

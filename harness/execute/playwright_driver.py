@@ -28,11 +28,10 @@ from harness.execute.drivers import (
     homes,
     is_running,
     pages_of,
-    platform_args,
-    platform_preferences,
     words_of,
 )  # fmt: skip
 from harness.execute.finding import Found, find, not_here
+from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.watching import has_no_tab, watch_browser, watch_page
 from harness.processes.children import TEMPORARY, end_group, environment_with, watch_group
 

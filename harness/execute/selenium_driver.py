@@ -25,10 +25,10 @@ from harness.execute.drivers import (
     homes,
     is_running,
     pages_of,
-    platform_args,
     words_of,
 )  # fmt: skip
 from harness.execute.finding import Found, find, not_here
+from harness.execute.flags import platform_args
 from harness.execute.screen import SIZE, Screen
 from harness.processes.child import Child, start_child
 

@@ -64,7 +64,7 @@ def _of_place(backend_name: str, platform_name: str, browser_name: str | None) -
     if browser_name is not None:
         # Imported here: a native sweep imports nothing that only browsers need.
         from harness.execute.browser_version import version_without_starting
-        from harness.execute.drivers import platform_args, platform_preferences
+        from harness.execute.flags import platform_args, platform_preferences
 
         browser = catalog.browsers()[browser_name]
         flags = [platform_args(browser, platform_name), platform_preferences(browser, platform_name)]

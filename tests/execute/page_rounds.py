@@ -10,8 +10,9 @@ import psutil
 from harness import catalog
 from harness.core.events import Conversation, Event
 from harness.core.nouns import Browser, LoopPolicy
-from harness.execute.drivers import Limits, platform_args, platform_preferences
+from harness.execute.drivers import Limits
 from harness.execute.executor import Assignment
+from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.page import PageExecutor
 from harness.execute.watchdog import watched
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree

@@ -7,8 +7,8 @@ import pytest
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.nouns import Browser
-from harness.execute.drivers import platform_args, platform_preferences
 from harness.execute.finding import find
+from harness.execute.flags import platform_args, platform_preferences
 
 
 def browser(*places: dict[str, str], name: str = "webkitgtk") -> Browser:

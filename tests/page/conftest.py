@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.execute.drivers import platform_args
 from harness.execute.embedded import find_embedded
+from harness.execute.flags import platform_args
 from tests.page.artifacts import make_artifact
 from tests.page.conductor import Spoken, converse
 

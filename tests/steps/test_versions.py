@@ -127,7 +127,7 @@ def browser(*places: dict[str, str]) -> Browser:
         "install": "",
         "args": (),
     }
-    return Browser.model_validate({**fields, "platform_args": {}, "find": places})
+    return Browser.model_validate({**fields, "flag_sets": {}, "find": places})
 
 
 def test_a_browser_is_known_by_the_first_place_that_has_it() -> None:
