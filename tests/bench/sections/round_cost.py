@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.core.nouns import Plan, PlannedCase
+from harness import catalog
+from harness.core.nouns import Case, Plan, PlannedCase
 from harness.core.statistics import median
 from harness.execute.playwright_driver import PlaywrightDriver
+from harness.execute.selenium_driver import SeleniumDriver
 from harness.export.process import inspect_model
 from harness.pipeline import run_plan
 from harness.plan.cases import make_plan
@@ -23,35 +25,51 @@ from tests.bench.statistics import middle
 from tests.bench.watching import RoundClock, RoundWatcher
 
 _WORK = ("prepare", "load", "first", "warm", "sample")
-_HARDWARE = {"native": "onnxruntime", "page": "wasm"}
+# Row → stand-in, platform, browser.
+_PLACES = {
+    "native": ("native", "onnxruntime", None),
+    "page": ("page", "wasm", "chromium"),
+    **{f"page, {name}": ("page", "wasm", name) for name in ("chromium-system", "firefox", "webkitgtk")},
+}
 _SLICE_S = 1
 
 
 async def measure(bench: Bench) -> AsyncGenerator[Findings, None]:
     rows: list[Row] = []
-    sides = ("native",) if bench.quick else ("native", "page")
     for isolation in isolations():
+        sides = ("native",) if bench.quick else tuple(name for name in _PLACES if _can(name, isolation))
         with TemporaryDirectory(dir=bench.folder) as place:
             plan = await _plan(bench, sides, isolation)
             watcher = RoundWatcher(lambda text: bench.say(f"round_cost: {text}"))
             await _carry_out(plan, Path(place), sides, watcher)
         for side in sides:
-            reasons = [point.reason for point in plan.cases if point.case.platform == _HARDWARE[side] and point.reason]
-            clocks = [each for each in watcher.rounds if each.planned.case.platform == _HARDWARE[side]]
+            reasons = [point.reason for point in plan.cases if _is_of(side, point.case) and point.reason]
+            clocks = [each for each in watcher.rounds if _is_of(side, each.planned.case)]
             rows.append(row_of(f"{side}, {isolation}", clocks, reasons))
         troubles = dict.fromkeys(reason for each in rows for reason in each["reasons"])
         yield Findings(list(rows), None, "; ".join(troubles) or None)
 
 
+def _can(place: str, isolation: str) -> bool:
+    browser = _PLACES[place][2]
+    return browser is None or isolation == "process" or catalog.browsers()[browser].keeps
+
+
+def _is_of(place: str, case: Case) -> bool:
+    return (case.platform, case.browser) == _PLACES[place][1:]
+
+
 async def _plan(bench: Bench, sides: tuple[str, ...], isolation: str) -> Plan:
-    """Both sides' 1 ms stand-ins in one run, interleaved as runs are."""
+    """The 1 ms stand-in of each side, everywhere, in one run, interleaved as runs are."""
     rounds = bench.times(7, 2)
     points: list[PlannedCase] = []
     for side in sides:
-        standin = await stand_in(bench, side, 1)
+        kind, hardware, browser = _PLACES[side]
+        standin = await stand_in(bench, kind, 1)
         flags = {
-            "model": (str(standin.path),), "hardware": (_HARDWARE[side],), "threads": bench.threads,
-            "rounds": rounds, "budget": f"{rounds * _SLICE_S}s", "seed": bench.seed,
+            "model": (str(standin.path),), "hardware": (hardware,), "threads": bench.threads,
+            "browser": (browser or "chromium",), "rounds": rounds, "budget": f"{rounds * _SLICE_S}s",
+            "seed": bench.seed,
         }  # fmt: skip
         asked = flags if isolation == "process" else {**flags, "isolation": isolation}
         plan = make_plan(make_selection(None, asked), inspect_model)
@@ -65,6 +83,7 @@ async def _carry_out(plan: Plan, place: Path, sides: tuple[str, ...], watcher: R
     with ExitStack() as clocks:
         for owner, name in (
             (BrowserType, "launch"), (PlaywrightDriver, "open"), (PlaywrightDriver, "end"),
+            (SeleniumDriver, "open"), (SeleniumDriver, "end"),
             (one_round, "judge"), (Journal, "sync"), (LiveStore, "add"),
         ):  # fmt: skip
             clocks.enter_context(watcher.timing(owner, name))
