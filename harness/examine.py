@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from harness.execute.page import PageExecutor
 
 
-async def examine() -> dict[str, Any]:
-    """The machine, each platform with what stands in its way, each browser with what it says of itself."""
+async def examine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """The machine, each platform with what stands in its way, each browser with what it says of itself.
+
+    `say` hears which browser is asked: that takes seconds where it has a GPU, or a software one, to calibrate.
+    """
     readings = await look_around()  # before browsers of our own make load
     quiet = {"findings": findings_of(readings), "readings": readings.model_dump(mode="json")}
     browsers = [_unreachable(browser) for browser in catalog.browsers().values()]
@@ -31,7 +35,7 @@ async def examine() -> dict[str, Any]:
 
         executor = PageExecutor(memory_of_tree)
         try:
-            browsers = [await _ask(executor, browser) for browser in catalog.browsers().values()]
+            browsers = [await _ask(executor, browser, say) for browser in catalog.browsers().values()]
         finally:
             await executor.close()
     return {"machine": {**fingerprint(), "quiet": quiet}, "platforms": _platforms(browsers), "browsers": browsers}
@@ -42,6 +46,7 @@ def _unreachable(browser: Browser) -> dict[str, Any]:
     return {
         "name": browser.name,
         "title": browser.title,
+        "install": browser.install,
         "limits": list(browser.limits),
         "outcome": "unsupported",
         "reason": reason,
@@ -49,9 +54,11 @@ def _unreachable(browser: Browser) -> dict[str, Any]:
     }
 
 
-async def _ask(executor: PageExecutor, browser: Browser) -> dict[str, Any]:
+async def _ask(executor: PageExecutor, browser: Browser, say: Callable[[str], None]) -> dict[str, Any]:
+    say(f"asking {browser.name}")
     word = await executor.greet(browser)
-    found: dict[str, Any] = {"name": browser.name, "title": browser.title, "limits": list(browser.limits)}
+    about = {"name": browser.name, "title": browser.title, "install": browser.install}
+    found: dict[str, Any] = {**about, "limits": list(browser.limits), "gpu_clocks": None}
     if isinstance(word, Hello):
         clocks = calibrated(word.provenance.get("calibration"))
         return {**found, "outcome": "ok", "reason": None, "provenance": word.provenance, "gpu_clocks": clocks}
@@ -97,8 +104,17 @@ def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if backend.side == "native" or reason:
                 rows.append({**row, "reason": reason, "software": None})
                 continue
-            rows += [{**row, "browser": b["name"], **_in_browser(platform, b)} for b in browsers]
+            rows += [{**row, "browser": each["name"], **_mended(platform, each)} for each in browsers]
     return rows
+
+
+def _mended(platform: str, browser: dict[str, Any]) -> dict[str, Any]:
+    """Whether the platform is there, with what would fill the hole where it is not and the browser's record knows."""
+    found = _in_browser(platform, browser)
+    fill = catalog.browsers()[browser["name"]].fills.get(platform)
+    if found["available"] or fill is None or browser["outcome"] != "ok":
+        return found
+    return {**found, "reason": f"{str(found['reason']).rstrip('.')}; {fill}"}
 
 
 def _in_browser(platform: str, browser: dict[str, Any]) -> dict[str, Any]:

@@ -8,5 +8,6 @@ DESCRIBE = {
     "like": "chromium",
     "title": "Chromium of the distribution",
     "find": [{"path": "chromium"}, {"path": "chromium-browser"}],
+    "fills": {"webnn": "distributions build it without WebNN's backend: --browser chromium has one"},
     "install": "apt install chromium, or your distribution's package",
 }

@@ -42,6 +42,10 @@ DESCRIBE = {
             },
         ],
     },
+    "fills": {
+        "webgpu": "a Vulkan driver (apt install mesa-vulkan-drivers), or a newer Firefox",
+        "webnn": "Firefox has no WebNN: --browser chromium",
+    },
     "limits": [
         "it looks for finished GPU work every 100 ms: awaiting has that floor",
         "no WebNN (no navigator.ml)",

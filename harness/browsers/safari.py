@@ -7,5 +7,6 @@ DESCRIBE = {
     "driver": "selenium",
     "find": [{"path": "/usr/bin/safaridriver"}],
     "install": "Safari runs on macOS only; there, allow it once with: safaridriver --enable",
+    "fills": {"webgpu": "Safari 26 or newer", "webnn": "WebKit has no WebNN: --browser chromium"},
     "limits": ["its console cannot be read: only what the page itself says is known"],
 }

@@ -15,6 +15,10 @@ DESCRIBE = {
     "root_environment": {"WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"},
     "options_key": "webkitgtk:browserOptions",
     "needs_display": True,
+    "fills": {
+        "webgpu": "WebKitGTK has no WebGPU: Safari on macOS has",
+        "webnn": "WebKit has no WebNN: --browser chromium",
+    },
     "limits": [
         "no SharedArrayBuffer, even when isolated: wasm runs on one thread",
         "no WebGPU (no navigator.gpu), no WebNN",

@@ -16,11 +16,13 @@ from harness.cli.running import carry_out, leaving_nothing
 @json_option
 def doctor(as_json: bool) -> int:
     """What this machine can run, what it can't and why, and what to install."""
+    from rich.console import Console
+
     from harness.examine import examine
     from harness.show.doctor import doctor_lines
 
-    with leaving_nothing():
-        found = carry_out(examine())
+    with leaving_nothing(), Console(stderr=True).status("looking around") as status:  # silent where nobody looks
+        found = carry_out(examine(status.update))
     if as_json:
         click.echo(json.dumps(found))
     else:

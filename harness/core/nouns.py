@@ -309,6 +309,7 @@ class Browser(Frozen):
     needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
     keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
     limits: tuple[str, ...] = ()
+    fills: dict[str, str] = Field(default_factory=dict, description="platform that it lacks → what would fill the hole")
 
 
 class Exporter(Frozen):

@@ -12,55 +12,105 @@ from harness.show.table import duration
 
 
 def doctor_lines(found: dict[str, Any]) -> RenderableType:
-    """The machine in a line, a table of platforms, a line per browser."""
+    """The machine in a line; tables of platforms, browsers and what GPUs' clocks are worth; what is not installed."""
     machine = found["machine"]
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     head = f"{machine['cpu']}, {machine['cores_physical']} cores, {memory}, {machine['system']} {machine['release']}"
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    noise = [Text(line, style="yellow") for line in noise_lines(machine)]
+    there = [each for each in found["browsers"] if each["outcome"] == "ok"]
+    parts: list[RenderableType] = [_platforms(found, {each["name"] for each in found["browsers"]})]
+    if there:
+        parts += [_browsers(there)]
+    if calibrated := [each for each in there if each["gpu_clocks"]]:
+        parts += [_clocks(calibrated)]
+    spaced = [part for each in parts for part in (Text(), each)]
+    return Group(Text(head), Text(packages, style="dim"), *noise, *spaced, Text(), *_not_there(found["browsers"]))
+
+
+def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("platform", "backend", "browser", "", "why not, and what would mend it"):
+    for column in columns:
         table.add_column(column)
-    there = {each["name"] for each in found["browsers"] if each["outcome"] != "unsupported"}
+    return table
+
+
+def _platforms(found: dict[str, Any], browsers: set[str]) -> Table:
+    table = _table("platform", "backend", "browser", "", "why not, and what would mend it")
+    refused = {each["name"] for each in found["browsers"] if each["outcome"] == "unsupported"}
     for row in found["platforms"]:
-        if there and row["browser"] is not None and row["browser"] not in there:
+        if row["browser"] in refused and refused != browsers:
             continue  # its one line below says how to install it
         state = "[green]can run[/green]" if row["available"] else "[red]cannot[/red]"
         if row["software"]:
             state += " [yellow](software)[/yellow]"
         reason = escape(str(row["reason"] or ""))
         table.add_row(row["platform"], row["backend"], row["browser"] or "", state, reason)
-    browsers = [Text(f"{each['name']}: {_browser(each)}") for each in found["browsers"]]
-    noise = [Text(line, style="yellow") for line in noise_lines(machine)]
-    return Group(Text(head), Text(packages, style="dim"), *noise, Text(), table, Text(), *browsers)
+    return table
 
 
-def _browser(each: dict[str, Any]) -> str:
-    if each["outcome"] != "ok":
-        return f"{each['outcome']}: {each['reason']}"
-    said = each["provenance"]
-    step_us = (said.get("clock_step_ns") or 0) / 1000
-    browser = said.get("browser") or {}
-    parts = [f"{browser.get('version')} at {browser.get('path')}" if browser else ""]
-    parts += ["cross-origin isolated" if said.get("isolated") else "not isolated", f"clock step {step_us:g} µs"]
+def _browsers(browsers: list[dict[str, Any]]) -> Table:
+    """What a page in each found out."""
+    table = _table("browser", "version", "isolated", "clock step", "wasm threads", "WebGPU", "WebNN", "path")
+    table.columns[-1].overflow = "fold"
+    for each in browsers:
+        said = each["provenance"]
+        browser = said.get("browser") or {}
+        threads = "yes" if (said.get("wasm") or {}).get("threads") else "[yellow]one only[/yellow]"
+        step_us = (said.get("clock_step_ns") or 0) / 1000
+        table.add_row(
+            each["name"], escape(str(browser.get("version"))),
+            "yes" if said.get("isolated") else "[yellow]no[/yellow]", f"{step_us:g} µs", threads,
+            escape(_webgpu(said)), _webnn(said.get("webnn")), escape(str(browser.get("path"))),
+        )  # fmt: skip
+    return table
+
+
+def _webgpu(said: dict[str, Any]) -> str:
     gpu = said.get("webgpu")
-    if isinstance(gpu, dict):
-        adapter = gpu.get("adapter") or {}
-        name = adapter.get("description") or adapter.get("device") or adapter.get("vendor") or gpu.get("reason")
-        name = name or "an adapter without a name"
-        parts.append(f"WebGPU: {name}{' (software)' if gpu.get('software') else ''}")
-    if clocks := each.get("gpu_clocks"):
-        parts.append(_clocks(clocks))
-    nn = said.get("webnn")
-    if isinstance(nn, dict):
-        made = [device for device, answer in nn.get("contexts", {}).items() if answer.get("ok")]
-        parts.append(f"WebNN: contexts for {', '.join(made)} (hints, not facts)" if made else "no WebNN")
-    return ", ".join(part for part in parts if part)
+    if not isinstance(gpu, dict) or not gpu.get("available"):
+        return "no"
+    adapter = gpu.get("adapter") or {}
+    name = adapter.get("description") or adapter.get("device") or adapter.get("vendor") or "an adapter without a name"
+    flags = ((said.get("browser") or {}).get("flag_sets") or {}).get("webgpu") or {}
+    chosen = f", flags: {flags['name']}" if flags.get("name") else ""
+    return f"{name}{' (software)' if gpu.get('software') else ''}{chosen}"
 
 
-def _clocks(clocks: dict[str, Any]) -> str:
-    """`its clocks on a known kernel: submit 90 µs, await 104 ms, slope 5.9 ms, timestamp 5.7 ms; believed: slope`."""
-    if "reason" in clocks:
-        return f"its clocks could not be calibrated: {clocks['reason']}"
-    told = [f"{name} {duration(value)}" for name, value in clocks["all_ms"].items() if value is not None]
-    wrong = "" if clocks["right"] else " (its result was WRONG)"
-    return f"its clocks on a known kernel{wrong}: {', '.join(told)}; believed: {clocks['verdict']}"
+def _webnn(nn: Any) -> str:
+    made = [device for device, answer in (nn or {}).get("contexts", {}).items() if answer.get("ok")]
+    return f"{', '.join(made)} (hints)" if made else "no"
+
+
+def _clocks(browsers: list[dict[str, Any]]) -> RenderableType:
+    """What a GPU's clocks make of the same kernel: those that end with the work should agree."""
+    names = ("submit", "await", "slope", "timestamp")
+    table = _table("GPU clocks on a known kernel", *names, "wait for nothing", "twice the work", "believed")
+    for each in browsers:
+        clocks = each["gpu_clocks"]
+        if "reason" in clocks:
+            table.add_row(each["name"], f"[red]{escape(clocks['reason'])}[/red]")
+            continue
+        told = [_or_dash(clocks["all_ms"][name]) for name in names]
+        believed = str(clocks["verdict"]) if clocks["right"] else "[red]its result is WRONG[/red]"
+        twice = _or_dash(clocks["twice_ms"])
+        table.add_row(each["name"], *told, _or_dash(clocks["wait_floor_ms"]), twice, believed)
+    return table
+
+
+def _or_dash(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else duration(milliseconds)
+
+
+def _not_there(browsers: list[dict[str, Any]]) -> list[Text]:
+    """What was not found or did not start, those with the same cure in one line."""
+    failed = [each for each in browsers if each["outcome"] == "failed"]
+    lines = [Text(f"failed: {each['name']}; {each['reason']}", style="red") for each in failed]
+    cures: dict[str, list[dict[str, Any]]] = {}
+    for each in browsers:
+        if each["outcome"] == "unsupported":
+            cures.setdefault(each["install"], []).append(each)
+    for cure, absent in cures.items():
+        names = ", ".join(each["name"] for each in absent)
+        lines.append(Text(f"not here: {names}; {cure if len(absent) > 1 else absent[0]['reason']}"))
+    return lines
