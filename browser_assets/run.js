@@ -22,7 +22,7 @@ import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 const MEMORY_IS_READ_MS = 250;
 // Of a Round's slice, for the clocks that its loop does not see: most where awaiting says little.
 const CLOCKS_SHARE = 0.25;
-const CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH = 0.6;
+const CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH = 0.75;
 const HIGH_FLOOR_NS = 20e6;
 const PROFILED_RUNS = 10;
 const LOSS_IS_TOLD_MS = 200;

@@ -17,11 +17,13 @@
  */
 
 const POINTS = 5;
-const SUBMITS = 5;
-const LONGEST_IN_FLOORS = 10;
+const SUBMITS = 3;
+const LONGEST_IN_FLOORS = 6;
 const LONGEST_LEAST_NS = 50e6;
 const MOST_RUNS = 4096;
 const MOST_REPEATED = 30;
+// A guess is never trusted for more than this: the work of a few runs may hide in the wait.
+const MOST_GROWTH = 32;
 
 /**
  * Samples of the clocks `submit` and `slope`; emits nothing of the slope where it would take too long.
@@ -80,7 +82,7 @@ async function sizesOf(work, { floor_ns, limit_ns }, now, alone_ns) {
     const { duration_ns } = await unwaited(work, runs, now);
     if (duration_ns >= enough_ns || runs >= MOST_RUNS) return spread(runs, POINTS);
     const needed = (runs * enough_ns) / Math.max(duration_ns - floor_ns, duration_ns / 8);
-    runs = Math.min(MOST_RUNS, Math.ceil(Math.max(2 * runs, Math.min(8 * runs, needed))));
+    runs = Math.min(MOST_RUNS, Math.ceil(Math.max(2 * runs, Math.min(MOST_GROWTH * runs, needed))));
   }
 }
 

@@ -86,7 +86,7 @@ def clock(rounds: Sequence[Round]) -> dict[str, Any]:
     """Which clock the verdict is in and how far to trust it; null where not measured.
 
     `kind` is the source of time, `verdict` the clock as the worker named it (WebGPU's await is read off
-    `performance.now()`), `why` the reason where it is not the await. `all_ms` holds the median of each of WebGPU's
+    `performance.now()`), `why` what is to be known of that. `all_ms` holds the median of each of WebGPU's
     clocks over all Rounds.
     """
     if not rounds:

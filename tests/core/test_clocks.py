@@ -55,6 +55,11 @@ def test_the_await_is_believed_where_its_floor_is_low() -> None:
     assert choose_clock([batch("submit", 0.1), batch("await", 20)], None) == ("await", None)
 
 
+def test_a_floor_that_is_a_part_of_it_is_said() -> None:
+    found = choose_clock([batch("await", 20), *points(18, 2)], 3 * MS)
+    assert found == ("await", "the wait itself takes 3 ms of the await's 20")
+
+
 def test_a_floor_that_dominates_hands_over_to_the_slope() -> None:
     found = choose_clock([batch("await", 201), batch("timestamp", 5.6), *points(5.5, 104)], 100 * MS)
     assert found.clock == "slope"
