@@ -8,7 +8,7 @@
  * @typedef {import('./protocol').Outputs} Outputs
  */
 
-import { Unsupported, asOutcome, wordsOf } from './backends/seam.js';
+import { RoundFailed, Unsupported, asOutcome, wordsOf } from './backends/seam.js';
 import { sampleSubmitAndSlope } from './gpu/clocks.js';
 import { countGpuBuffers } from './gpu/buffers.js';
 import { calibrate } from './gpu/kernel.js';
@@ -33,6 +33,8 @@ const WEBNN_DEVICES = ['cpu', 'gpu', 'npu'];
 class Stopped extends Error {}
 
 const link = new Link(location);
+// Samples and outputs are complete: what goes wrong with what is asked besides takes nothing from them.
+let measured = false;
 const panel = new Panel(document);
 
 /** @param {string} kind @param {unknown} text */
@@ -44,6 +46,12 @@ function noteUnasked(kind, text) {
 function fail(code, reason) {
   panel.set('phase', `failed: ${reason}`);
   return link.sendLast({ event: 'failed', code, reason });
+}
+
+/** For what arrives by itself, such as the loss of a device. @param {string} code @param {string} reason */
+function failUnlessMeasured(code, reason) {
+  if (!measured) fail(code, reason);
+  else link.send({ event: 'note', kind: 'warning', text: `after the timing: ${reason}`, data: { code } });
 }
 
 window.addEventListener('error', (event) => fail('page_error', event.message || 'a script did not load'));
@@ -79,13 +87,14 @@ async function sayCalibration(gpu, step_ns) {
 }
 
 /**
- * The first load in a profile whose second one is measured: all that a browser keeps is made, and nothing is said. What
- * goes wrong will go wrong again, where it is heard.
+ * The first load in a profile whose second one is measured: what a browser keeps by itself is made (compiled shaders and
+ * pipelines; its HTTP cache stays empty, nothing of ours may lie there). Nothing is said; the next load says how it went.
  * @param {CaseMessage} message @param {string} token of the Round that follows
  */
 async function rehearse(message, token) {
   panel.set('what', 'a first load, so that the next one is warm');
   link.keepAlive(true);
+  let rehearsal = 'ok';
   try {
     const session = await openSession(message, await probeFor(message));
     await session.prepare();
@@ -95,9 +104,9 @@ async function rehearse(message, token) {
     await session.run();
     await session.close();
   } catch (error) {
-    console.info(`the first load failed: ${wordsOf(error)}`);
+    rehearsal = wordsOf(error);
   }
-  history.replaceState(null, '', `#${token}`);
+  history.replaceState({ rehearsal }, '', `#${token}`);
   location.reload();
 }
 
@@ -179,7 +188,7 @@ async function openSession(message, provenance) {
   const offer = described.platforms[platform];
   if (offer === undefined) throw new Unsupported(`${backend} does not offer ${platform}`);
   const backendModule = await import(new URL('backend.js', folder).href);
-  return backendModule.openSession({ message, offer, provenance, fail });
+  return backendModule.openSession({ message, offer, provenance, fail: failUnlessMeasured });
 }
 
 /** @param {CaseMessage} message @param {Session} session @param {number} step_ns */
@@ -188,6 +197,10 @@ async function measure(message, session, step_ns) {
   sayPhase('prepare', detail.duration_ms, detail.result);
   const loaded = await timedPhase(message, 'load', () => session.load());
   sayPhase('load', loaded.duration_ms, {});
+  const { rehearsal } = history.state ?? {};
+  if (message.case.cache === 'warm' && rehearsal !== 'ok') {
+    throw new RoundFailed('load_failed', `the first load, which was to warm the profile, failed: ${rehearsal}`);
+  }
   const known = await session.known();
   link.send({ event: 'note', kind: 'provenance', text: 'after load', data: known });
   /** @type {Outputs[]} */
@@ -205,10 +218,11 @@ async function measure(message, session, step_ns) {
   const stopped_by = await runLoop(clock, work, { ...message.policy, slice_ns: loop_ns }, sayInLoop());
   link.keepAlive(true);
   delivered.push(await deliver(message, session, 'last'));
-  if (message.first_round) link.send({ event: 'note', kind: 'memory', text: 'by the page', data: await memoryOfPage() });
   for (const outputs of delivered) link.send(outputs);
   // The conductor reads the browser's memory when it hears of the last outputs: what follows must not be in it.
   if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
+  measured = true;
+  if (message.first_round) link.send({ event: 'note', kind: 'memory', text: 'by the page', data: await memoryOfPage() });
   if (session.gpu) await measureGpu(message, session.gpu, clock, { floor_ns, limit_ns: clocks_ns });
   if (message.first_round) {
     const data = await session.placement();
@@ -252,11 +266,13 @@ async function lookForLeaks(message, session) {
   await session.close();
   const provenance = await probeFor(message);
   const leaks = await checkLeaks(Number(message.case.options.leak_check), async () => {
+    const began = performance.now();
     const again = await openSession(message, provenance);
     await again.prepare();
     await again.load();
     await again.run();
     await again.close();
+    sayPhase('leak_load', performance.now() - began, {}); // also a sign that it gets on
   }, (name) => link.send({ event: 'note', kind: 'progress', text: 'memory', data: { read_memory: name } }));
   link.send({ event: 'note', kind: 'provenance', text: 'loads and disposals', data: { leaks } });
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +79,25 @@ def calibrated(told: Any) -> dict[str, Any] | None:
         if set(told) == {"reason"}:
             return {"reason": str(told["reason"])}
         once, twice = ([Samples.model_validate(each) for each in told[name]] for name in ("once", "twice"))
-        verdict, why = choose_clock(once, float(told["wait_floor_ns"]))
+        verdict, why = choose_clock([once], _finite(told["wait_floor_ns"]))
         doubled = per_run_ns(twice, verdict or "")
         return {
             "verdict": verdict,
             "why": why,
             "all_ms": medians_ms(once),
             "twice_ms": ms(median(doubled)) if doubled else None,
-            "wait_floor_ms": ms(float(told["wait_floor_ns"])),
+            "wait_floor_ms": ms(_finite(told["wait_floor_ns"])),
             "right": told["right"] is True,
             "no_timestamps": told["no_timestamps"],
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return {"reason": f"what the page said of it cannot be read: {one_line(str(error), 200)}"}
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError(f"{number} is no duration")
+    return number
 
 
 def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@
  */
 
 export const gpuBuffers = { live_bytes: 0, peak_bytes: 0 };
+let counting = false;
 
 /** From now on; where there is no WebGPU, nothing. */
 export function countGpuBuffers() {
-  if (!('GPUDevice' in globalThis)) return;
+  if (counting || !('GPUDevice' in globalThis)) return;
+  counting = true;
   const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
   const { destroy } = GPUBuffer.prototype;
   /** @type {WeakMap<GPUBuffer, Counted>} */

@@ -1,8 +1,9 @@
 /**
  * What the loop's await cannot show of a GPU: submit, and the slope through the durations of unwaited runs.
  *
- * The longest point lasts many times as long as waiting for nothing does, so that the wait's own jitter (Firefox looks
- * for finished work every 100 ms) is small in the slope.
+ * The longest point lasts several times as long as waiting for nothing does. Firefox looks for finished work every
+ * 100 ms, and a point that starts when such a look has just ended is rounded up to the next, always in the same way: a
+ * line through such stairs can be a sixth off, and look sure. So each point starts at a random moment.
  *
  * @typedef {import('../protocol').Samples} Samples
  *
@@ -22,6 +23,7 @@ const LONGEST_IN_FLOORS = 6;
 const LONGEST_LEAST_NS = 50e6;
 const MOST_RUNS = 4096;
 const MOST_REPEATED = 30;
+const LONG_FLOOR_NS = 5e6;
 // A guess is never trusted for more than this: the work of a few runs may hide in the wait.
 const MOST_GROWTH = 32;
 
@@ -48,15 +50,19 @@ export async function sampleSubmitAndSlope(work, limits, now, emit) {
   for (let i = 0, round_ns = 0; i < MOST_REPEATED && (i === 0 || now() - began_ns + round_ns < limits.limit_ns); i += 1) {
     const round_began_ns = now();
     for (const runs of sizes) {
-      const { duration_ns } = await unwaited(work, runs, now);
+      const { duration_ns } = await unwaited(work, runs, now, limits.floor_ns);
       await emit(samplesOf('slope', runs, [duration_ns]));
     }
     round_ns = now() - round_began_ns;
   }
 }
 
-/** So many runs handed over, then one wait. @param {GpuWork} work @param {number} runs @param {() => number} now */
-async function unwaited({ enqueue, finished }, runs, now) {
+/**
+ * So many runs handed over, then one wait.
+ * @param {GpuWork} work @param {number} runs @param {() => number} now @param {number} [floor_ns] where it is long
+ */
+async function unwaited({ enqueue, finished }, runs, now, floor_ns = 0) {
+  if (floor_ns > LONG_FLOOR_NS) await new Promise((go) => { setTimeout(go, (Math.random() * floor_ns) / 1e6); });
   const began_ns = now();
   await enqueue();
   const submit_ns = now() - began_ns;
@@ -77,10 +83,12 @@ async function sizesOf(work, { floor_ns, limit_ns }, now, alone_ns) {
     if (points * spared_ns >= enough_ns && all_ns <= 2 * limit_ns) return spread(points, points);
   }
   if (3 * spared_ns >= enough_ns) return [];
+  const ends_ns = now() + limit_ns;
   let runs = POINTS;
   for (;;) {
     const { duration_ns } = await unwaited(work, runs, now);
-    if (duration_ns >= enough_ns || runs >= MOST_RUNS) return spread(runs, POINTS);
+    if (duration_ns >= enough_ns) return spread(Math.max(POINTS, Math.ceil((runs * enough_ns) / duration_ns)), POINTS);
+    if (runs >= MOST_RUNS || now() > ends_ns) return spread(runs, POINTS);
     const needed = (runs * enough_ns) / Math.max(duration_ns - floor_ns, duration_ns / 8);
     runs = Math.min(MOST_RUNS, Math.ceil(Math.max(2 * runs, Math.min(MOST_GROWTH * runs, needed))));
   }

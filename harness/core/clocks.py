@@ -31,12 +31,15 @@ class Choice(NamedTuple):
     why: str | None
 
 
-def choose_clock(batches: Sequence[Samples], floor_ns: float | None) -> Choice:
-    """The clock whose numbers are the latency. `floor_ns`: how long waiting takes with nothing to wait for.
+def choose_clock(rounds: Sequence[Sequence[Samples]], floor_ns: float | None) -> Choice:
+    """The clock whose numbers are the latency, for all Rounds' Samples together; None without any.
+
+    `floor_ns`: how long waiting takes with nothing to wait for.
 
     A worker's or page's own clock where the CPU computes; else the await, unless its floor dominates it; then the
     slope, if it is sure; then timestamps, which lack the CPU's part; then the await all the same.
     """
+    batches = [batch for one in rounds for batch in one]
     present = list(dict.fromkeys(batch.clock for batch in batches if batch.durations_ns))
     plain = [clock for clock in present if clock not in GPU_CLOCKS]
     if plain or "await" not in present:
@@ -49,7 +52,8 @@ def choose_clock(batches: Sequence[Samples], floor_ns: float | None) -> Choice:
     if floor_ns < FLOOR_SHARE * waited_ns:
         return Choice("await", why)
     fitted = _fit(_points(batches))
-    if fitted is not None and fitted.error_ns <= SLOPE_ERROR * fitted.slope_ns:
+    in_all = all(slopes_ns(one) for one in rounds if one)
+    if fitted is not None and fitted.error_ns <= SLOPE_ERROR * fitted.slope_ns and in_all:
         return Choice("slope", f"{why}: the latency is the slope's")
     if "timestamp" in present:
         return Choice("timestamp", f"{why}, and the slope is not sure: the latency is the GPU's own, without the CPU's")

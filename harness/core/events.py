@@ -4,7 +4,7 @@ A line on a worker's stdout and a websocket frame from a page are the same JSON,
 `execute` can know where a Sample came from.
 
 Down:  case (or probe: say hello and wait for stop)
-Up:    hello → (phase | samples | note | alive)* → outputs × 2 → done | failed | unsupported
+Up:    hello → (phase | samples | note | alive | outputs, twice)* → done | failed | unsupported
 Down:  ack of the last message (without it the sender repeats it on reconnect); stop at any time
 """
 

@@ -131,7 +131,9 @@ class PageExecutor:
             url = server.take(seat)
             tab = await driver.open(browser, platform, server.take(seat.rehearsal) if seat.rehearsal else url, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
-            async with aclosing(self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process")) as events:
+            about = {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)}
+            listening = self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process", about)
+            async with aclosing(listening) as events:
                 async for event in events:
                     # Silence and a word out of turn are seen by others: they close us before the last word.
                     well = isinstance(event, Done | Refused)
@@ -150,7 +152,14 @@ class PageExecutor:
     def _peaks_begin_anew(self, tab: Tab) -> bool:
         return tab.pid is not None and self._reset_peaks is not None and self._reset_peaks(tab.pid)
 
-    async def _listen(self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str) -> AsyncGenerator[Event, None]:
+    def _chosen_for(self, browser: Browser, platform: str | None) -> dict[str, Any]:
+        """Platform → the flag set that this browser was started with; of a probe all, of a Round its own."""
+        asked = browser.flag_sets if platform is None else (platform,)
+        return {name: self._chosen[browser.name, name][1] for name in asked if (browser.name, name) in self._chosen}
+
+    async def _listen(
+        self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str, about: dict[str, Any]
+    ) -> AsyncGenerator[Event, None]:
         greeted = False
         while True:
             event = await _next_event(tab, seat, self._limits.link_s)
@@ -169,9 +178,7 @@ class PageExecutor:
             if isinstance(event, Hello):
                 greeted = True
                 tab.arrived()
-                chosen = {name: told for (of, name), (_, told) in self._chosen.items() if of == tab.provenance["name"]}
-                data = {"browser": {**tab.provenance, "flag_sets": chosen}, "isolation": isolation}
-                yield Note(kind="provenance", text="browser", data=data)
+                yield Note(kind="provenance", text="browser", data={"browser": about, "isolation": isolation})
             if last:
                 return
 

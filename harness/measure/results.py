@@ -167,7 +167,7 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         fresh = f", {len(rounds) - len(served)} in a fresh one" if len(served) < len(rounds) else ""
         found.append(f"{len(served)} rounds in a kept browser{fresh}: load and memory know what it did before")
     if case.cache == "warm":
-        found.append("second load in the same profile: memory knows the first one too")
+        found.append("second load in the same profile: memory knows the first; the HTTP cache is kept empty")
     if case.platform == "webnn":
         found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
     return found
@@ -178,7 +178,10 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
     taken = list(zip(rounds, latencies_ms(rounds), strict=True))
     if few := [one for one, latencies in taken if len(latencies) < LEAST_SAMPLES]:
         counts = ", ".join(str(len(latencies)) for _, latencies in taken if len(latencies) < LEAST_SAMPLES)
-        found.append(f"few samples: n = {counts} in {_which(few)}, ended by the {few[0].stopped_by or 'unknown'}")
+        # The rule that ended the loop says nothing of the clocks that are sampled after it.
+        in_loop = verdict_clock(rounds).clock not in ("slope", "timestamp")
+        ended = f", ended by the {few[0].stopped_by or 'unknown'}" if in_loop else ""
+        found.append(f"few samples: n = {counts} in {_which(few)}{ended}")
     if unsteady := [one for one in rounds if one.phase_details.get("warm", {}).get("steady") is False]:
         found.append(f"not steady after warm-up in {_which(unsteady)}")
     if stolen := [one for one in rounds if _highest([one], "steal_share")]:

@@ -14,7 +14,7 @@ def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
     `plan` (impossible beforehand), `export`, `start` (the browser or the runtime), `load` (also what the runtime
     refuses), `run`, `agree` (wrong output).
     """
-    if result.outcome == "ok":
+    if result.outcome == "ok" or result.reused_from is not None:  # another Run's Rounds are not here to be asked
         return None
     stopped = next((one for one in rounds if one.outcome == result.outcome), None)
     if stopped is None:

@@ -38,16 +38,17 @@ def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
 
 def verdict_clock(rounds: Sequence[Round]) -> Choice:
     """The clock whose numbers a table shows, one for all Rounds of a Case; None without Samples."""
-    batches = [batch for one in rounds for batch in one.samples if batch.phase == "sample"]
-    return choose_clock(batches, wait_floor_ns(rounds))
+    return choose_clock([[b for b in one.samples if b.phase == "sample"] for one in rounds], wait_floor_ns(rounds))
 
 
 def wait_floor_ns(rounds: Sequence[Round]) -> float | None:
-    """Nanoseconds that waiting for a GPU takes when it has nothing to do, the longest of the Rounds; None: no GPU."""
+    """Nanoseconds that waiting for a GPU takes when it has nothing to do, median over the Rounds; None: no GPU.
+
+    Not the longest: one hiccup would change the clock of a whole Case.
+    """
     told = [one.provenance.get("wait_floor_ns") for one in rounds]
-    return max(
-        (floor for floor in told if isinstance(floor, int | float) and not isinstance(floor, bool)), default=None
-    )
+    floors = [floor for floor in told if isinstance(floor, int | float) and not isinstance(floor, bool)]
+    return median(floors) if floors else None
 
 
 def latencies_ms(rounds: Sequence[Round]) -> list[list[float]]:

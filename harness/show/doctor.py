@@ -70,7 +70,7 @@ def _webgpu(said: dict[str, Any]) -> str:
     gpu = said.get("webgpu")
     if not isinstance(gpu, dict) or not gpu.get("available"):
         return "no"
-    adapter = gpu.get("adapter") or {}
+    adapter = gpu["adapter"] if isinstance(gpu.get("adapter"), dict) else {}
     name = adapter.get("description") or adapter.get("device") or adapter.get("vendor") or "an adapter without a name"
     flags = ((said.get("browser") or {}).get("flag_sets") or {}).get("webgpu") or {}
     chosen = f", flags: {flags['name']}" if flags.get("name") else ""
@@ -78,7 +78,9 @@ def _webgpu(said: dict[str, Any]) -> str:
 
 
 def _webnn(nn: Any) -> str:
-    made = [device for device, answer in (nn or {}).get("contexts", {}).items() if answer.get("ok")]
+    contexts = nn.get("contexts") if isinstance(nn, dict) else None
+    answers = contexts if isinstance(contexts, dict) else {}
+    made = [str(device) for device, answer in answers.items() if isinstance(answer, dict) and answer.get("ok")]
     return f"{', '.join(made)} (hints)" if made else "no"
 
 

@@ -26,7 +26,7 @@ def matrix_table(results: Results) -> RenderableType:
     labels = model_labels(results)
     rows: dict[tuple[str, str], dict[str, list[tuple[Case, CaseResult]]]] = {}
     for case, result in results:
-        row = (f"{labels[case.case_id]}{f' l{case.length}' if case.length else ''}", _platform(case))
+        row = (" ".join([labels[case.case_id], *_not_usual(case)]), _platform(case))
         rows.setdefault(row, {}).setdefault(_column(case), []).append((case, result))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for title in ("model", "platform", *shown):
@@ -38,6 +38,13 @@ def matrix_table(results: Results) -> RenderableType:
     lines = [Text.from_markup(f"[dim]{letter}[/dim] {escape(text)}") for text, letter in marks.items()]
     lines += [Text(f"{column}: {one_line(reason)}", style="dim") for column, reason in absent.items()]
     return Group(table, Text(), *lines, Text(_counted(results)))
+
+
+def _not_usual(case: Case) -> list[str]:
+    """What tells apart points of one model, platform and browser."""
+    told = [f"l{case.length}"] if case.length else []
+    told += [f"outputs={case.outputs}"] if case.outputs != "host" else []
+    return [*told, *([f"cache={case.cache}"] if case.cache != "cold" else [])]
 
 
 def _column(case: Case) -> str:
@@ -58,6 +65,8 @@ def _same_refusal(column: str, results: Results) -> str | None:
 
 def _cell(result: CaseResult, marks: dict[str, str]) -> str:
     latency = result.metrics.get("latency_median_ms")
+    if result.outcome == "ok" and latency is None:
+        return "[yellow]ok, not timed[/yellow]"
     if result.outcome == "ok" and latency is not None:
         unchecked = "" if result.correct is not None and result.correct.checked else " [yellow]not checked[/yellow]"
         return f"[green]{duration(latency)}[/green]{' (software)' if result.software else ''}{unchecked}"

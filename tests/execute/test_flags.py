@@ -77,6 +77,8 @@ def greeted(browser: Browser, **limits: float) -> Hello:
 
 def test_a_set_that_hangs_or_finds_no_device_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """The set for a real GPU, tried on a machine without one: it must cost no more than the limit."""
+    if has_gpu():
+        pytest.skip("here the set for a real GPU may be the right one")
     monkeypatch.setattr("harness.execute.flags.has_gpu", lambda: True)
     chosen = greeted(CHROMIUM, flags_s=5).provenance["browser"]["flag_sets"]
     assert chosen["webgpu"]["name"] == "swiftshader" and chosen["webnn"]["name"] == "webnn"

@@ -176,6 +176,12 @@ def test_what_is_not_offered_is_unsupported(
     assert isinstance(last, Refused) and last.reason.startswith(reason)
 
 
+def test_a_warm_round_needs_a_first_load_that_went_well(talk: Talk, artifact_dir: Path) -> None:
+    message = case_message(artifact_dir, "noop_web", "noop_web", cache="warm")
+    last = talk(message=message, artifact_dir=artifact_dir).conversation.last
+    assert isinstance(last, Failed) and last.code == "load_failed" and "to warm the profile" in last.reason
+
+
 def test_the_last_word_is_repeated_until_it_is_acknowledged(talk: Talk, artifact_dir: Path) -> None:
     message = case_message(artifact_dir, "noop_web", "noop_web")
     spoken = talk(message=message, artifact_dir=artifact_dir, drop_last_words=2)

@@ -131,17 +131,34 @@ class OrtWebSession {
     return Promise.all(names.map((name) => hostTensor(name, this.latest[name])));
   }
 
-  /** Outputs stay on the GPU, in buffers of ours: the session that was timed then has nothing to wait for. */
+  /**
+   * Outputs go into buffers of ours, so that the session that was timed has nothing to wait for. Where the Case wants
+   * them on the host, each run copies them to where the host could read them: all of a download but the wait.
+   */
   async unwaited() {
     const { session, ort, device } = this;
     if (session === undefined || device === undefined) throw new RoundFailed('inference_failed', 'no device to ask');
     /** @type {Record<string, import('onnxruntime-web').Tensor>} */
     const kept = {};
+    /** @type {{from: GPUBuffer, to: GPUBuffer}[]} */
+    const readable = [];
     for (const [name, { type, dims, size, data }] of Object.entries(this.latest)) {
-      if (size > 0) kept[name] = tensorOnGpu(ort, device, { type, dims, bytes: /** @type {any} */ (data).byteLength });
+      if (size === 0) continue;
+      kept[name] = tensorOnGpu(ort, device, { type, dims, bytes: /** @type {any} */ (data).byteLength });
+      const { gpuBuffer } = kept[name];
+      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+      readable.push({ from: gpuBuffer, to: device.createBuffer({ size: gpuBuffer.size, usage }) });
     }
-    const finished = () => device.queue.onSubmittedWorkDone();
-    return { device, enqueue: async () => { await session.run(this.feeds, kept); }, finished };
+    const download = () => {
+      const encoder = device.createCommandEncoder();
+      for (const { from, to } of readable) encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
+      device.queue.submit([encoder.finish()]);
+    };
+    const enqueue = async () => {
+      await session.run(this.feeds, kept);
+      if (!this.onDevice) download();
+    };
+    return { device, enqueue, finished: () => device.queue.onSubmittedWorkDone() };
   }
 
   /** Never in the session that is timed: a verbose log costs time, and the timed one's log is gone. */
