@@ -11,7 +11,7 @@ import pytest
 from harness.core.events import Done, Failed, Probe, Refused
 from harness.core.nouns import LoopPolicy
 from tests.page.artifacts import case_message
-from tests.page.conductor import Spoken
+from tests.page.conductor import PAGE_ROOT, Spoken
 
 Talk = Callable[..., Spoken]
 
@@ -174,6 +174,13 @@ def test_what_is_not_offered_is_unsupported(
 ) -> None:
     last = talk(message=case_message(artifact_dir, "wasm", **changed), artifact_dir=artifact_dir).conversation.last
     assert isinstance(last, Refused) and last.reason.startswith(reason)
+
+
+def test_the_runtime_still_has_no_gpu_profile_of_its_own() -> None:
+    """Once it has, its names for the kernels are worth more than our wrapped passes."""
+    dist = PAGE_ROOT / "node_modules" / "onnxruntime-web" / "dist"
+    assert "webgpu.profiling" in (dist / "ort.all.mjs").read_text(encoding="utf-8")
+    assert "webgpu.profiling" not in (dist / "ort.webgpu.mjs").read_text(encoding="utf-8")
 
 
 def test_a_warm_round_needs_a_first_load_that_went_well(talk: Talk, artifact_dir: Path) -> None:
