@@ -9,22 +9,16 @@
  */
 
 import { RoundFailed, Unsupported, asOutcome, wordsOf } from './backends/seam.js';
-import { sampleSubmitAndSlope } from './gpu/clocks.js';
-import { countGpuBuffers } from './gpu/buffers.js';
 import { calibrate } from './gpu/kernel.js';
-import { profileOnGpu } from './gpu/timestamps.js';
+import { lookForLeaks, measureGpu, missing, shareOfClocks } from './besides.js';
 import { Link } from './link.js';
 import { clockOf, runLoop } from './loop.js';
-import { checkLeaks, memoryOfPage } from './memory.js';
+import { memoryOfPage } from './memory.js';
+import { openSession, probeFor, softwareOf } from './opening.js';
 import { Panel } from './panel.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 
 const MEMORY_IS_READ_MS = 250;
-// Of a Round's slice, for the clocks that its loop does not see: most where awaiting says little.
-const CLOCKS_SHARE = 0.25;
-const CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH = 0.75;
-const HIGH_FLOOR_NS = 20e6;
-const PROFILED_RUNS = 10;
 const LOSS_IS_TOLD_MS = 200;
 const PROTOCOL = 1;
 const WEBNN_DEVICES = ['cpu', 'gpu', 'npu'];
@@ -54,8 +48,8 @@ function failUnlessMeasured(code, reason) {
   else link.send({ event: 'note', kind: 'warning', text: `after the timing: ${reason}`, data: { code } });
 }
 
-window.addEventListener('error', (event) => fail('page_error', event.message || 'a script did not load'));
-window.addEventListener('unhandledrejection', (event) => fail('page_error', wordsOf(event.reason)));
+window.addEventListener('error', (event) => failUnlessMeasured('page_error', event.message || 'a script did not load'));
+window.addEventListener('unhandledrejection', (event) => failUnlessMeasured('page_error', wordsOf(event.reason)));
 
 // Nobody is there to answer, and not every driver does it for us: what waits for a person would wait for ever.
 window.alert = (text) => { noteUnasked('alert', text); };
@@ -96,7 +90,7 @@ async function rehearse(message, token) {
   link.keepAlive(true);
   let rehearsal = 'ok';
   try {
-    const session = await openSession(message, await probeFor(message));
+    const session = await openSession(message, await probeFor(message), failUnlessMeasured);
     await session.prepare();
     await session.load();
     await session.run();
@@ -133,24 +127,6 @@ async function doRound(message) {
   }
 }
 
-/** Only what the Case's platform needs: a GPU that is asked for wakes up. @param {CaseMessage} message */
-async function probeFor({ case: { platform, device } }) {
-  /** @type {Record<string, unknown>} */
-  const found = probePage();
-  if (platform === 'webgpu') {
-    countGpuBuffers();
-    const webgpu = await probeWebGpu();
-    Object.assign(found, { webgpu, software: softwareOf(webgpu) });
-  }
-  if (platform === 'webnn') found.webnn = await probeWebNn([device]);
-  return found;
-}
-
-/** @param {Awaited<ReturnType<typeof probeWebGpu>>} webgpu @returns {boolean | null} */
-function softwareOf(webgpu) {
-  return 'software' in webgpu ? webgpu.software : null;
-}
-
 /**
  * Load the backend and say hello; that is said also when there is nothing to say but the reason why not.
  * @param {CaseMessage} message
@@ -162,7 +138,7 @@ async function open(message, provenance) {
   /** @type {Record<string, string>} */
   let runtime = {};
   try {
-    const session = await openSession(message, provenance);
+    const session = await openSession(message, provenance, failUnlessMeasured);
     ({ runtime } = session);
     return session;
   } finally {
@@ -170,25 +146,6 @@ async function open(message, provenance) {
     sayPhase('runtime', performance.now() - began, {});
     if (!provenance.isolated) sayNotIsolated();
   }
-}
-
-/**
- * The folder of a page backend has its name.
- * @param {CaseMessage} message
- * @param {Record<string, unknown>} provenance
- * @returns {Promise<Session>}
- */
-async function openSession(message, provenance) {
-  const { backend, platform } = message.case;
-  const folder = new URL(`./backends/${encodeURIComponent(backend)}/`, import.meta.url);
-  const answer = await fetch(new URL('backend.json', folder));
-  if (!answer.ok) throw new Unsupported(`the page has no backend named ${backend}`);
-  /** @type {import('./protocol').Backend} */
-  const described = await answer.json();
-  const offer = described.platforms[platform];
-  if (offer === undefined) throw new Unsupported(`${backend} does not offer ${platform}`);
-  const backendModule = await import(new URL('backend.js', folder).href);
-  return backendModule.openSession({ message, offer, provenance, fail: failUnlessMeasured });
 }
 
 /** @param {CaseMessage} message @param {Session} session @param {number} step_ns */
@@ -223,58 +180,30 @@ async function measure(message, session, step_ns) {
   if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
   measured = true;
   if (message.first_round) link.send({ event: 'note', kind: 'memory', text: 'by the page', data: await memoryOfPage() });
-  if (session.gpu) await measureGpu(message, session.gpu, clock, { floor_ns, limit_ns: clocks_ns });
+  if (session.gpu) await sayGpuClocks(message, session.gpu, clock.now, { floor_ns, limit_ns: clocks_ns });
   if (message.first_round) {
     const data = await session.placement();
     link.send({ event: 'note', kind: 'placement', text: 'where the nodes ran', data });
-    if (message.case.options.leak_check) await lookForLeaks(message, session);
+    if (message.case.options.leak_check) {
+      await session.close();
+      await lookForLeaks(message, (event) => link.send(event));
+    }
   }
   panel.set('phase', 'done');
   await link.sendLast({ event: 'done', stopped_by });
 }
 
-/** @param {number} floor_ns */
-function shareOfClocks(floor_ns) {
-  return floor_ns > HIGH_FLOOR_NS ? CLOCKS_SHARE_WHEN_FLOOR_IS_HIGH : CLOCKS_SHARE;
-}
-
 /**
- * A GPU's other clocks, which the loop does not see. That they cannot be had is no failure of what was measured.
- * @param {CaseMessage} message @param {NonNullable<Session['gpu']>} gpu @param {import('./loop.js').Clock} clock
+ * @param {CaseMessage} message @param {NonNullable<Session['gpu']>} gpu @param {() => number} now
  * @param {{floor_ns: number, limit_ns: number}} limits
  */
-async function measureGpu(message, gpu, clock, limits) {
-  /** @type {Record<string, unknown>} */
-  const data = {};
+async function sayGpuClocks(message, gpu, now, limits) {
   try {
-    const work = await gpu();
-    await sampleSubmitAndSlope(work, limits, clock.now, sayInLoop());
-    if (!message.first_round) return;
-    const profiled = await profileOnGpu(work.device, work.enqueue, { times: PROFILED_RUNS, limit_ms: limits.limit_ns / 1e6 });
-    const durations_ns = profiled.map(({ span_ns }) => span_ns);
-    link.send({ event: 'samples', phase: 'sample', clock: 'timestamp', runs_per_sample: 1, durations_ns });
-    data.gpu_runs = profiled.slice(0, 1);
+    await measureGpu(message, gpu, now, limits, sayInLoop());
   } catch (error) {
     if (error instanceof Stopped) throw error;
-    data.gpu_clocks_missing = wordsOf(error);
+    link.send(missing(error));
   }
-  link.send({ event: 'note', kind: 'provenance', text: 'the GPU by its own clock', data });
-}
-
-/** @param {CaseMessage} message @param {Session} session which ends here */
-async function lookForLeaks(message, session) {
-  await session.close();
-  const provenance = await probeFor(message);
-  const leaks = await checkLeaks(Number(message.case.options.leak_check), async () => {
-    const began = performance.now();
-    const again = await openSession(message, provenance);
-    await again.prepare();
-    await again.load();
-    await again.run();
-    await again.close();
-    sayPhase('leak_load', performance.now() - began, {}); // also a sign that it gets on
-  }, (name) => link.send({ event: 'note', kind: 'progress', text: 'memory', data: { read_memory: name } }));
-  link.send({ event: 'note', kind: 'provenance', text: 'loads and disposals', data: { leaks } });
 }
 
 /** What the loop calls between samples: send, show, let messages in. @returns {import('./loop.js').Emit} */

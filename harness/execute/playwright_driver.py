@@ -184,6 +184,8 @@ class PlaywrightDriver:
             for each in folders:
                 await _remove(each)
             if not isinstance(error, Exception):
+                # Told to stop. It may have made a profile already, and start a browser in it a moment from now.
+                await self._stop()
                 raise
             if any(part in str(error) for part in _NOT_THERE):
                 raise not_here(browser, words_of(error)) from error
@@ -241,8 +243,14 @@ class PlaywrightDriver:
                 # Playwright's process is given no environment, and leaves profiles when it is killed.
                 with environment_with(dict.fromkeys(TEMPORARY, str(self._folder))):
                     self._playwright = await async_playwright().start()
-            except Exception as error:  # a bare one when its process dies before it has said a word
+            except BaseException as error:
+                if (half_started := _newest_child("run-driver")) is not None:
+                    with contextlib.suppress(psutil.Error):
+                        psutil.Process(half_started).kill()
                 shutil.rmtree(self._folder, ignore_errors=True)
+                if not isinstance(error, Exception):  # told to stop
+                    raise
+                # A bare one when its process dies before it has said a word.
                 raise _DriverGone(words_of(error)) from error
             self._pid = _newest_child("run-driver")
         return self._playwright
@@ -261,6 +269,8 @@ class PlaywrightDriver:
         with contextlib.suppress(Exception):  # for the same reason
             await asyncio.wait_for(playwright.stop(), self._limits.close_s)
         if self._pid is not None:
+            for late in _children(self._pid):  # started while it was asked
+                end_group(late.pid)
             with contextlib.suppress(psutil.Error):
                 psutil.Process(self._pid).kill()  # it was asked
         self._pid = None
