@@ -44,27 +44,24 @@ async def examine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]
 
 def _unreachable(browser: Browser) -> dict[str, Any]:
     reason = "what drives browsers is not installed; see the platforms that need one"
-    return {
-        "name": browser.name,
-        "title": browser.title,
-        "install": browser.install,
-        "limits": list(browser.limits),
-        "outcome": "unsupported",
-        "reason": reason,
-        "provenance": None,
-    }
+    return {**_about(browser), "outcome": "unsupported", "reason": reason}
+
+
+def _about(browser: Browser) -> dict[str, Any]:
+    """What is known of it without starting it; nothing of what it would say."""
+    about = {"name": browser.name, "title": browser.title, "install": browser.install}
+    return {**about, "limits": list(browser.limits), "provenance": None, "gpu_clocks": None}
 
 
 async def _ask(executor: PageExecutor, browser: Browser, say: Callable[[str], None]) -> dict[str, Any]:
     say(f"asking {browser.name}")
     word = await executor.greet(browser)
-    about = {"name": browser.name, "title": browser.title, "install": browser.install}
-    found: dict[str, Any] = {**about, "limits": list(browser.limits), "gpu_clocks": None}
+    found = _about(browser)
     if isinstance(word, Hello):
         clocks = calibrated(word.provenance.get("calibration"))
         return {**found, "outcome": "ok", "reason": None, "provenance": word.provenance, "gpu_clocks": clocks}
     outcome = "unsupported" if isinstance(word, Refused) else "failed"
-    return {**found, "outcome": outcome, "reason": word.reason, "provenance": None}
+    return {**found, "outcome": outcome, "reason": word.reason}
 
 
 def calibrated(told: Any) -> dict[str, Any] | None:
@@ -84,7 +81,7 @@ def calibrated(told: Any) -> dict[str, Any] | None:
         return {
             "verdict": verdict,
             "why": why,
-            "all_ms": medians_ms(once),
+            "all_ms": medians_ms([once]),
             "twice_ms": ms(median(doubled)) if doubled else None,
             "wait_floor_ms": ms(_finite(told["wait_floor_ns"])),
             "right": told["right"] is True,

@@ -7,7 +7,7 @@ timestamp   from the first compute pass's beginning to the last one's end, by th
             CPU does before and after
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.core.events import Samples
@@ -112,7 +112,7 @@ def _fit(points: Sequence[tuple[int, int]]) -> _Fit | None:
     return _Fit(slope, (residuals / (len(points) - 2) / spread) ** 0.5)
 
 
-def medians_ms(batches: Sequence[Samples]) -> Mapping[str, float | None]:
-    """Median of each of a GPU's clocks in milliseconds; null where not measured."""
-    found = {clock: per_run_ns(batches, clock) for clock in GPU_CLOCKS}
+def medians_ms(rounds: Sequence[Sequence[Samples]]) -> dict[str, float | None]:
+    """Median of each of a GPU's clocks over all Rounds' Samples, in milliseconds; null where not measured."""
+    found = {clock: [value for one in rounds for value in per_run_ns(one, clock)] for clock in GPU_CLOCKS}
     return {clock: ms(median(values)) if values else None for clock, values in found.items()}

@@ -98,6 +98,11 @@ class Case(Frozen):
         return digest_of({**form, "model": self.model.canonical()})
 
     @property
+    def hardware(self) -> str:
+        """`platform[:device]`, as `--hardware` takes it; a platform's usual device is not named."""
+        return self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}"
+
+    @property
     def slug(self) -> str:
         """For eyes only: what is not default shows."""
         parts = [self.model.short_name]
@@ -109,7 +114,7 @@ class Case(Frozen):
         if self.length is not None:
             parts.append(f"l{self.length}")
         parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]
-        parts.append(self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}")
+        parts.append(self.hardware)
         if self.browser:
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
         if self.outputs != "host":

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from harness.core.clocks import GPU_CLOCKS
+from harness.core.clocks import medians_ms
 from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
@@ -14,6 +14,7 @@ from harness.metrics import (
     latency_estimate,
     pooled_ms,
     runs_per_sample,
+    steady_samples,
     timed_rounds,
     verdict_clock,
     wait_floor_ns,
@@ -93,10 +94,6 @@ def clock(rounds: Sequence[Round]) -> dict[str, Any]:
         return {}
     verdict, why = verdict_clock(rounds)
     step, floor = _highest(rounds, "clock_step_ns"), wait_floor_ns(rounds)
-    every = {}
-    for name in GPU_CLOCKS:
-        pooled = [duration for one in rounds for duration in one.per_run_ns("sample", name)]
-        every[name] = ms(median(pooled)) if pooled else None
     return {
         "kind": "performance_now" if verdict in ("await", "submit") else verdict,
         "verdict": verdict,
@@ -105,7 +102,7 @@ def clock(rounds: Sequence[Round]) -> dict[str, Any]:
         "runs_per_sample": runs_per_sample(rounds) or None,
         "isolated": _first(rounds, "isolated"),
         "wait_floor_ms": ms(floor) if floor is not None else None,
-        "all_ms": every,
+        "all_ms": medians_ms(steady_samples(rounds)),
     }
 
 

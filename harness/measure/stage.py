@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 from harness.core.rounds import CaseResult, Round
-
-# In order; a page or worker says `runtime` when its runtime is there, `load` and `first` when these are done.
-STAGES = ("plan", "export", "start", "load", "run", "agree")
+from harness.metrics import WRONG_OUTPUT
 
 
 def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
@@ -19,8 +17,9 @@ def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
     stopped = next((one for one in rounds if one.outcome == result.outcome), None)
     if stopped is None:
         return "plan" if result.outcome == "unsupported" else "export"
-    if stopped.code == "wrong_output":
+    if stopped.code == WRONG_OUTPUT:
         return "agree"
+    # A page says `runtime` when its runtime is there, a worker begins with `prepare`; `load` is said when it is done.
     if not {"runtime", "prepare"} & stopped.phases.keys():
         return "start"
     return "run" if "load" in stopped.phases else "load"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.core.clocks import Choice, choose_clock
+from harness.core.events import Samples
 from harness.core.rounds import Round
 from harness.core.statistics import (
     mean,
@@ -38,7 +39,12 @@ def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
 
 def verdict_clock(rounds: Sequence[Round]) -> Choice:
     """The clock whose numbers a table shows, one for all Rounds of a Case; None without Samples."""
-    return choose_clock([[b for b in one.samples if b.phase == "sample"] for one in rounds], wait_floor_ns(rounds))
+    return choose_clock(steady_samples(rounds), wait_floor_ns(rounds))
+
+
+def steady_samples(rounds: Sequence[Round]) -> list[list[Samples]]:
+    """The batches of the steady state of each Round, in every clock."""
+    return [[batch for batch in one.samples if batch.phase == "sample"] for one in rounds]
 
 
 def wait_floor_ns(rounds: Sequence[Round]) -> float | None:
@@ -98,7 +104,7 @@ def runs_per_sample(rounds: Sequence[Round]) -> int:
     """The most runs that share one Sample, because one alone would be too short for the clock; 0 without Samples."""
     timed = timed_rounds(rounds)
     clock = verdict_clock(timed).clock
-    batches = [batch for one in timed for batch in one.samples if (batch.phase, batch.clock) == ("sample", clock)]
+    batches = [batch for one in steady_samples(timed) for batch in one if batch.clock == clock]
     return max((batch.runs_per_sample for batch in batches), default=0)
 
 

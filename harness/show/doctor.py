@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.core.noise import noise_lines
-from harness.show.table import duration
+from harness.show.table import duration, or_dash
 
 
 def doctor_lines(found: dict[str, Any]) -> RenderableType:
@@ -93,15 +93,11 @@ def _clocks(browsers: list[dict[str, Any]]) -> RenderableType:
         if "reason" in clocks:
             table.add_row(each["name"], f"[red]{escape(clocks['reason'])}[/red]")
             continue
-        told = [_or_dash(clocks["all_ms"][name]) for name in names]
+        told = [or_dash(clocks["all_ms"][name], duration) for name in names]
         believed = str(clocks["verdict"]) if clocks["right"] else "[red]its result is WRONG[/red]"
-        twice = _or_dash(clocks["twice_ms"])
-        table.add_row(each["name"], *told, _or_dash(clocks["wait_floor_ms"]), twice, believed)
+        twice = or_dash(clocks["twice_ms"], duration)
+        table.add_row(each["name"], *told, or_dash(clocks["wait_floor_ms"], duration), twice, believed)
     return table
-
-
-def _or_dash(milliseconds: float | None) -> str:
-    return "–" if milliseconds is None else duration(milliseconds)
 
 
 def _not_there(browsers: list[dict[str, Any]]) -> list[Text]:

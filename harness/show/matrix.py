@@ -26,7 +26,7 @@ def matrix_table(results: Results) -> RenderableType:
     labels = model_labels(results)
     rows: dict[tuple[str, str], dict[str, list[tuple[Case, CaseResult]]]] = {}
     for case, result in results:
-        row = (" ".join([labels[case.case_id], *_not_usual(case)]), _platform(case))
+        row = (" ".join([labels[case.case_id], *_not_usual(case)]), case.hardware)
         rows.setdefault(row, {}).setdefault(_column(case), []).append((case, result))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for title in ("model", "platform", *shown):
@@ -49,10 +49,6 @@ def _not_usual(case: Case) -> list[str]:
 
 def _column(case: Case) -> str:
     return case.browser or NATIVE
-
-
-def _platform(case: Case) -> str:
-    return case.platform if case.device in (case.platform, "cpu") else f"{case.platform}:{case.device}"
 
 
 def _same_refusal(column: str, results: Results) -> str | None:

@@ -48,9 +48,8 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
 def platform_label(case: Case, result: CaseResult) -> str:
     """`webgpu (software)`: a software adapter is called software wherever its name stands."""
-    device = "" if case.device in (case.platform, "cpu") else f":{case.device}"
     browser = f" {case.browser}" if case.browser not in (None, "chromium") else ""
-    return f"{case.platform}{device}{browser}{' (software)' if result.software else ''}"
+    return f"{case.hardware}{browser}{' (software)' if result.software else ''}"
 
 
 def reading(results: Results) -> str:
@@ -165,13 +164,13 @@ def _cells(result: CaseResult) -> dict[str, str]:
     if result.outcome == "failed" and not wrong:
         return {"latency": f"[red]failed[/red] {escape(one_line(result.code or '', 40))}"}
     return {
-        "latency": _or_dash(get("latency_median_ms"), duration),
-        "95 % interval": _or_dash(result.latency_ci95_ms, lambda pair: interval(*pair)),
-        "n": _or_dash(get("samples"), lambda n: f"{n:.0f}"),
-        "items/s": _or_dash(get("throughput_items_per_second"), times),
-        "load": _or_dash(get("load_ms"), duration),
-        "first": _or_dash(get("first_inference_ms"), duration),
-        "memory": _or_dash(get("peak_memory_mb"), lambda size: f"{size:.0f} MB"),
+        "latency": or_dash(get("latency_median_ms"), duration),
+        "95 % interval": or_dash(result.latency_ci95_ms, lambda pair: interval(*pair)),
+        "n": or_dash(get("samples"), lambda n: f"{n:.0f}"),
+        "items/s": or_dash(get("throughput_items_per_second"), times),
+        "load": or_dash(get("load_ms"), duration),
+        "first": or_dash(get("first_inference_ms"), duration),
+        "memory": or_dash(get("peak_memory_mb"), lambda size: f"{size:.0f} MB"),
         "answer": "[red]wrong[/red]" if wrong else _answer(result),
     }
 
@@ -181,7 +180,7 @@ def _answer(result: CaseResult) -> str:
     return "[green]correct[/green]" if verdict and verdict.checked else "[yellow]not checked[/yellow]"
 
 
-def _or_dash(value: _Value | None, render: Callable[[_Value], str]) -> str:
+def or_dash(value: _Value | None, render: Callable[[_Value], str]) -> str:
     return "–" if value is None else render(value)
 
 

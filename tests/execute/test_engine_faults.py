@@ -16,21 +16,10 @@ import pytest
 from harness import catalog
 from harness.core.events import Done, Failed, Phase, Refused
 from tests.execute.page_rounds import LONG, assign, browser_with, do_round, make_executor, processes
-from tests.execute.test_page_faults import HARMLESS, MIDDLE, Rounds, assert_failed, meddle_with
+from tests.execute.test_page_faults import EVERYWHERE, HARMLESS, MIDDLE, Rounds, assert_failed, meddle_with
 
 ENGINES = ("chromium-system", "firefox", "webkitgtk")
 SILENCE_S = {"chromium-system": 5, "firefox": 12, "webkitgtk": 5}  # it starts in this time
-EVERYWHERE = [
-    ("timer_error", "run", "page_error", "stray"),
-    ("rejection", "run", "page_error", "nobody cares"),
-    ("leave_blank", "run", "page_left", "about:blank"),
-    ("leave_page", "load", "page_left", "/page/run.html?other"),
-    ("reload", "run", "page_left", "a second time"),
-    ("garbage", "load", "protocol", "not an Event"),
-    ("binary", "load", "protocol", "a binary frame"),
-    ("giant", "load", "protocol", "a frame of more than 1048576 bytes"),
-    ("cut_for_good", "load", "link_lost", "did not come back within 2 s"),
-]
 # Firefox gives 16 GB without a word, since it reserves addresses only.
 IN_ITS_WORDS = {
     "chromium-system": [

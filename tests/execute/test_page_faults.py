@@ -88,7 +88,8 @@ def assert_failed(conversation: Conversation, code: str, word: str) -> None:
     assert (conversation.last.code, word in conversation.last.reason) == (code, True), conversation.last
 
 
-IN_THE_PAGE = [
+# The same in every engine.
+EVERYWHERE = [
     ("timer_error", "run", "page_error", "stray"),
     ("rejection", "run", "page_error", "nobody cares"),
     ("leave_blank", "run", "page_left", "about:blank"),
@@ -98,6 +99,9 @@ IN_THE_PAGE = [
     ("binary", "load", "protocol", "a binary frame"),
     ("giant", "load", "protocol", "a frame of more than 1048576 bytes"),
     ("cut_for_good", "load", "link_lost", "did not come back within 2 s"),
+]
+IN_THE_PAGE = [
+    *EVERYWHERE,
     ("lost_webgpu", "run", "webgpu_lost", "Device was destroyed"),
     ("lost_webnn", "run", "webnn_lost", "destroy() called on MLContext"),
     ("memory_refused", "prepare", "out_of_memory", "Array buffer allocation failed"),

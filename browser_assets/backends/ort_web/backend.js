@@ -115,7 +115,7 @@ class OrtWebSession {
   async finished() {
     if (this.platform === 'webgpu') return this.device?.queue.onSubmittedWorkDone();
     const [smallest] = Object.values(this.latest).sort((a, b) => a.size - b.size);
-    return smallest.getData().then(() => undefined);
+    await smallest.getData();
   }
 
   dropOutputs() {
