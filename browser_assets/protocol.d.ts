@@ -49,6 +49,8 @@ export interface Backend {
   platforms: Record<string, PlatformOffer>;
   /** Python or npm packages whose versions are part of the measurement */
   packages: Array<string>;
+  /** those of them whose version --runtime can choose */
+  runtimes: Array<string>;
   /** what to type where a package is missing */
   install: string;
   modes: Array<string>;
@@ -101,6 +103,8 @@ export interface CaseMessage {
   base: string;
   outputs_to: string;
   policy: LoopPolicy;
+  /** URL prefix of the runtime whose version was asked for; null: the page's own */
+  runtime_base: string | null;
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
   /** load and run once without a word, then load the page again with this token */

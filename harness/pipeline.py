@@ -13,6 +13,7 @@ from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
 from harness.plan.schedule import Interleaved, Schedule
 from harness.steps.exporting import export_all
+from harness.steps.fetching import fetch_all
 from harness.steps.one_round import do_round, now
 from harness.steps.quiet import quietened
 from harness.steps.recording import recording
@@ -53,8 +54,9 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
         workplace.watcher.started(run.run_id, run.plan, len(history))
         exported = await export_all(run.plan, workplace)
         refuse_other_artifacts(history, exported.artifacts)
-        records.begin(await quietened(run.model_copy(update={"plan": exported.plan}), workplace), history)
-        schedule: Schedule = Interleaved(exported.plan)
+        ready = await fetch_all(exported.plan, workplace)
+        records.begin(await quietened(run.model_copy(update={"plan": ready}), workplace), history)
+        schedule: Schedule = Interleaved(ready)
         while planned := schedule.next(history):
             workplace.watcher.round_started(planned, schedule.total)
             artifact = exported.artifacts[planned.case.case_id]

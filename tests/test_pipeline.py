@@ -40,6 +40,7 @@ class Silent:
     def started(self, run_id: str, plan: Plan, rounds_done: int) -> None:
         self.said.append("started")
 
+    def fetching(self, text: str) -> None: ...
     def exporting(self, request: ArtifactRequest, text: str) -> None:
         self.said.append(f"export {text}")
 

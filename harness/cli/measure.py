@@ -17,7 +17,7 @@ from harness.core.errors import UserMistake
 from harness.core.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from harness.core.nouns import Plan
     from harness.pipeline import Outcome
@@ -177,7 +177,14 @@ def _plan(selection: Selection, db: Path) -> Reuse:
     from harness.plan.cases import make_plan
     from harness.steps.reusing import reuse_known
 
-    return reuse_known(make_plan(selection, inspect_model), selection, absolute(db))
+    return reuse_known(make_plan(selection, inspect_model, _published), selection, absolute(db))
+
+
+def _published(package: str) -> Sequence[str] | None:
+    """Asked only where somebody asks for a version: a native sweep imports nothing that only browsers need."""
+    from harness.execute.published import versions_of
+
+    return versions_of(package)
 
 
 def _measure(planned: Plan, db: Path, as_json: bool) -> int:

@@ -77,7 +77,15 @@ _SELECTION = [
     click.option("--inputs", help="Inputs of a bare .onnx: an .npz file or a folder of .pb files."),
     click.option("--hardware", type=Several(), multiple=True, help="Each platform[:device], or all; default: cpu."),
     click.option("--backend", help="Where a platform has several."),
-    click.option("--browser", type=Several(), multiple=True, help="Browsers, each name[@version]; default: chromium."),
+    click.option(
+        "--browser", type=Several(), multiple=True, help="Browsers, each name[@version|@/path]; default: chromium."
+    ),
+    click.option(
+        "--runtime",
+        type=Several(),
+        multiple=True,
+        help="The page's runtime in other versions: onnxruntime-web@1.29.0,…",
+    ),
     click.option("--precision", type=Several(), multiple=True, help="Default: fp32."),
     click.option("--batch-size", type=Several(int), multiple=True, help="Default: 1."),
     click.option("--length", type=Several(int), multiple=True, help="Tokens of text; default: 128."),

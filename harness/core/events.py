@@ -137,6 +137,9 @@ class CaseMessage(Frozen):
     base: str
     outputs_to: str
     policy: LoopPolicy
+    runtime_base: str | None = Field(
+        default=None, description="URL prefix of the runtime whose version was asked for; null: the page's own"
+    )
     first_round: bool = Field(default=True, description="placement is asked for in a Case's first Round only")
     rehearse_for: str | None = Field(
         default=None, description="load and run once without a word, then load the page again with this token"

@@ -117,6 +117,8 @@ class Case(Frozen):
         parts.append(self.hardware)
         if self.browser:
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
+        if self.runtime:
+            parts.append(self.runtime)
         if self.outputs != "host":
             parts.append(f"outputs={self.outputs}")
         if self.cache != "cold":
@@ -274,6 +276,7 @@ class Backend(Frozen):
     precisions: tuple[str, ...]
     platforms: dict[str, PlatformOffer]
     packages: tuple[str, ...] = Field(description="Python or npm packages whose versions are part of the measurement")
+    runtimes: tuple[str, ...] = Field(default=(), description="those of them whose version --runtime can choose")
     install: str = Field(description="what to type where a package is missing")
     modes: tuple[str, ...] = ("inference",)
     outputs: tuple[str, ...] = Field(default=("host",), description="where it can leave outputs")
@@ -313,8 +316,19 @@ class Browser(Frozen):
     options_key: str | None = Field(default=None, description="where a WebDriver wants the binary and its flags")
     needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
     keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
+    at: str | None = Field(default=None, description="the version, or the program's path, that was asked for")
     limits: tuple[str, ...] = ()
     fills: dict[str, str] = Field(default_factory=dict, description="platform that it lacks → what would fill the hole")
+
+    @property
+    def label(self) -> str:
+        """`chromium`, or `chromium@147.0.0`: as it was asked for."""
+        return self.name if self.at is None else f"{self.name}@{self.at}"
+
+    @property
+    def package(self) -> str | None:
+        """The npm package whose versions can be asked for; None where there is none."""
+        return next((place["npm"] for place in self.find if "npm" in place), None)
 
 
 class Exporter(Frozen):

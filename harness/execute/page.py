@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
+from harness.core.events import LAST_WORDS, CaseMessage, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
 from harness.core.nouns import Browser, FlagSet
 from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
 from harness.execute.executor import Assignment, MemoryProbe, PeakReset
+from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
+from harness.execute.published import find_package
 from harness.execute.selenium_driver import SeleniumDriver
 from harness.execute.watchdog import watched
 
@@ -40,19 +43,22 @@ class PageExecutor:
 
     async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         case = assignment.case
+        try:
+            runtime_dir = runtime_folder(case.runtime)
+        except Unsupported as reason:
+            yield Refused(reason=str(reason))
+            return
         seat = Seat(
-            lambda seat: assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/"),
-            artifact_dir=assignment.artifact_dir, outputs_dir=assignment.outputs_dir,
+            lambda own: message_for(assignment, own), artifact_dir=assignment.artifact_dir,
+            outputs_dir=assignment.outputs_dir, runtime_dir=runtime_dir,
         )  # fmt: skip
         if case.cache == "warm":
             seat.rehearsal = Seat(
-                lambda own: assignment.message(f"/artifact/{own.token}/", f"/outputs/{own.token}/", seat.token),
-                artifact_dir=assignment.artifact_dir,
-            )
-        browser = await self._fit(catalog.browsers()[case.browser or ""], case.platform)
-        if case.browser_version is not None:
-            yield Refused(reason=f"a version of its own cannot be chosen for {browser.name} here")
-            return
+                lambda own: message_for(assignment, own, rehearse_for=seat.token),
+                artifact_dir=assignment.artifact_dir, runtime_dir=runtime_dir,
+            )  # fmt: skip
+        asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
+        browser = await self._fit(asked, case.platform)
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
         warm = case.isolation == "zygote"
         async with aclosing(self._converse(browser, case.platform, seat, warm)) as events:
@@ -94,7 +100,7 @@ class PageExecutor:
     async def _fit(self, browser: Browser, platform: str) -> Browser:
         """The browser with the flags that bring the platform here: of several sets the first with which a probe page
         finds a real device, and soon; else the last. What was chosen, and why not another, goes into every Round."""
-        key = (browser.name, platform)
+        key = (browser.label, platform)
         if key not in self._chosen:
             tried = not_tried(browser, platform)
             sets = candidates(browser, platform)
@@ -155,7 +161,7 @@ class PageExecutor:
     def _chosen_for(self, browser: Browser, platform: str | None) -> dict[str, Any]:
         """Platform → the flag set that this browser was started with; of a probe all, of a Round its own."""
         asked = browser.flag_sets if platform is None else (platform,)
-        return {name: self._chosen[browser.name, name][1] for name in asked if (browser.name, name) in self._chosen}
+        return {name: self._chosen[browser.label, name][1] for name in asked if (browser.label, name) in self._chosen}
 
     async def _listen(
         self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str, about: dict[str, Any]
@@ -203,6 +209,21 @@ class PageExecutor:
         if browser.driver not in self._drivers:
             self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits)
         return self._drivers[browser.driver]
+
+
+def runtime_folder(runtime: str | None) -> Path | None:
+    """The folder of a runtime `package@version` that was asked for; raises Unsupported when it was not fetched."""
+    if runtime is None:
+        return None
+    package, _, version = runtime.rpartition("@")
+    return find_package(package, version)
+
+
+def message_for(assignment: Assignment, seat: Seat, rehearse_for: str | None = None) -> CaseMessage:
+    """The `case` message of a page: what it needs lies under addresses that only its seat's token opens."""
+    message = assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/", rehearse_for)
+    base = None if seat.runtime_dir is None else f"/runtime/{seat.token}/"
+    return message.model_copy(update={"runtime_base": base})
 
 
 async def _next_event(tab: Tab, seat: Seat, link_limit_s: float) -> Event:

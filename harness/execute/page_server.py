@@ -42,6 +42,7 @@ class Seat:
     message: Callable[["Seat"], CaseMessage | Probe]
     artifact_dir: Path | None = None
     outputs_dir: Path | None = None
+    runtime_dir: Path | None = None
     # The page's first load in its profile, which comes here with its second.
     rehearsal: "Seat | None" = None
     received_bytes: int = 0
@@ -75,6 +76,7 @@ class PageServer:
         app = web.Application(middlewares=[_isolate, self._only_ours])
         app.router.add_get("/link/{token}", self._link)
         app.router.add_get("/artifact/{token}/{path:.+}", self._artifact)
+        app.router.add_get("/runtime/{token}/{path:.+}", self._runtime)
         app.router.add_post("/outputs/{token}/{iteration}/{index}", self._outputs)
         app.router.add_static("/page/", PAGE_ROOT)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
@@ -155,17 +157,10 @@ class PageServer:
                 await socket.send_str(Stop().model_dump_json())
 
     async def _artifact(self, request: web.Request) -> web.StreamResponse:
-        seat = self._seat(request)
-        if seat.artifact_dir is None:
-            raise web.HTTPNotFound
-        try:
-            path = (seat.artifact_dir / request.match_info["path"]).resolve()
-            there = path.is_relative_to(seat.artifact_dir.resolve()) and path.is_file()
-        except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a loop of symlinks
-            there = False
-        if not there:
-            raise web.HTTPNotFound
-        return web.FileResponse(path)
+        return _file_in(self._seat(request).artifact_dir, request.match_info["path"])
+
+    async def _runtime(self, request: web.Request) -> web.StreamResponse:
+        return _file_in(self._seat(request).runtime_dir, request.match_info["path"])
 
     async def _outputs(self, request: web.Request) -> web.Response:
         seat = self._seat(request)
@@ -189,6 +184,20 @@ class PageServer:
                 if seat.received_bytes > _LARGEST_OUTPUT_BYTES:
                     raise web.HTTPRequestEntityTooLarge(_LARGEST_OUTPUT_BYTES, seat.received_bytes)
                 file.write(chunk)
+
+
+def _file_in(folder: Path | None, asked: str) -> web.FileResponse:
+    """A file of the folder; raises HTTPNotFound for all else, also for what lies outside of it."""
+    if folder is None:
+        raise web.HTTPNotFound
+    try:
+        path = (folder / asked).resolve()
+        there = path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a loop of symlinks
+        there = False
+    if not there:
+        raise web.HTTPNotFound
+    return web.FileResponse(path)
 
 
 def _event_of(frame: WSMessage) -> Event | None:

@@ -67,7 +67,7 @@ class _Started:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return _key(self.provenance["name"], self.provenance["args"], self.provenance["preferences"])
+        return _key(self.provenance["label"], self.provenance["args"], self.provenance["preferences"])
 
 
 class _DriverGone(Exception):
@@ -86,7 +86,7 @@ class PlaywrightDriver:
         self._kept: dict[tuple[str, ...], _Started] = {}
 
     async def open(self, browser: Browser, platform: str | None, url: str, warm: bool = False) -> Tab:
-        key = _key(browser.name, platform_args(browser, platform), platform_preferences(browser, platform))
+        key = _key(browser.label, platform_args(browser, platform), platform_preferences(browser, platform))
         started = await self._take_kept(key) if warm else None
         if started is None:
             started = await self._launch(browser, platform)
@@ -199,7 +199,7 @@ class PlaywrightDriver:
         if pid is not None:
             watch_group(pid)  # Playwright starts a browser as the first of a group of its own
         provenance = {
-            "name": browser.name, "version": handle.version, "engine": browser.engine,
+            "name": browser.name, "label": browser.label, "version": handle.version, "engine": browser.engine,
             "path": str(found.program or found.channel or "playwright's own"),
             "args": platform_args(browser, platform), "preferences": platform_preferences(browser, platform),
             "driver": "playwright", "headless": True, **_really(pid),

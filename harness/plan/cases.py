@@ -15,6 +15,14 @@ from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import PRECISIONS, Backend, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
 from harness.core.units import human_bytes, parse_duration
+from harness.plan.asked_versions import (
+    Published,
+    browser_asked,
+    no_such_choice,
+    nobody_asked,
+    runtimes_asked,
+    runtimes_of,
+)  # fmt: skip
 from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
 from harness.plan.selection import Selection
 
@@ -37,9 +45,10 @@ def default_isolation() -> Isolation:
     return isolation
 
 
-def make_plan(selection: Selection, lookup: Lookup) -> Plan:
-    """All points of the selection, each once; raises UserMistake for names that nobody knows."""
+def make_plan(selection: Selection, lookup: Lookup, published: Published = nobody_asked) -> Plan:
+    """All points of the selection, each once; raises UserMistake for names and versions that nobody knows."""
     _refuse_unknown_names(selection)
+    selection = _with_exact_versions(selection, published)
     places = [place for name in _hardware(selection) for place in _places(name, selection)]
     if selection.backend is not None and all(place[0].name != selection.backend for place in places):
         offered = ", ".join(catalog.backends()[selection.backend].platforms)
@@ -51,11 +60,11 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
     planned: dict[str, PlannedCase] = {}
     for model in models:
         task, doubt = _task_of(model, selection)
-        for (backend, platform, device, browser), precision in product(places, selection.precision):
+        for (backend, platform, device, browser, runtime), precision in product(places, selection.precision):
             for batch_size, length in _sizes(model, task, selection):
                 case = Case(
                     model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
-                    device=device, browser=browser[0], browser_version=browser[1], precision=precision,
+                    device=device, browser=browser[0], browser_version=browser[1], runtime=runtime, precision=precision,
                     batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
                     outputs=selection.outputs, cache=selection.cache,
                     isolation=selection.isolation or default_isolation(), exporter=selection.exporter,
@@ -69,6 +78,20 @@ def make_plan(selection: Selection, lookup: Lookup) -> Plan:
         silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
     )  # fmt: skip
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+
+
+def _with_exact_versions(selection: Selection, published: Published) -> Selection:
+    """The same, with browsers and runtimes in exact versions; raises UserMistake for what is not published or used."""
+    browsers = tuple(
+        typed if typed == "all" else "@".join(filter(None, browser_asked(typed, published)))
+        for typed in selection.browser
+    )
+    runtimes = runtimes_asked(selection.runtime, published)
+    offered = {name.partition(":")[0] for name in _hardware(selection)}
+    backends = [offer for name in offered for offer in catalog.platforms().get(name, ())]
+    if unused := [each for each in runtimes if not any(each.rpartition("@")[0] in one.runtimes for one in backends)]:
+        raise UserMistake("unused_runtime", f"no --hardware asked for loads {unused[0]}", "add a platform of the web")
+    return selection.model_copy(update={"browser": browsers, "runtime": runtimes})
 
 
 def _refuse_too_many(selection: Selection, places: int) -> None:
@@ -109,6 +132,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+    if case.browser and (reason := no_such_choice(catalog.browsers()[case.browser], case.browser_version)):
+        return reason
     if case.cache == "warm" and backend.side == "native":
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
     if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
@@ -148,11 +173,11 @@ def _hardware(selection: Selection) -> list[str]:
     return [name for typed in selection.hardware for name in (every if typed == "all" else [typed])]
 
 
-_Place = tuple[Backend, str, str, tuple[str | None, str | None]]
+_Place = tuple[Backend, str, str, tuple[str | None, str | None], str | None]
 
 
 def _places(name: str, selection: Selection) -> Iterator[_Place]:
-    """Backend, platform, device and (browser, version) of one `--hardware` name."""
+    """Backend, platform, device, (browser, version) and runtime of one `--hardware` name."""
     platform, _, device = name.partition(":")
     offers = catalog.platforms().get(platform)
     if offers is None:
@@ -166,14 +191,12 @@ def _places(name: str, selection: Selection) -> Iterator[_Place]:
     if device and device not in devices:
         raise catalog.unknown("device", device, devices)
     if backend.side == "native":
-        yield backend, platform, device or devices[0], (None, None)
+        yield backend, platform, device or devices[0], (None, None), None
         return
     every = selection.browser if "all" not in selection.browser else tuple(catalog.browsers())
-    for browser in every:
+    for browser, runtime in product(every, runtimes_of(backend, selection.runtime)):
         browser_name, _, version = browser.partition("@")
-        if browser_name not in catalog.browsers():
-            raise catalog.unknown("browser", browser_name, catalog.browsers())
-        yield backend, platform, device or devices[0], (browser_name, version or None)
+        yield backend, platform, device or devices[0], (browser_name, version or None), runtime
 
 
 def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:

@@ -34,6 +34,7 @@ class Selection(Frozen):
     hardware: tuple[str, ...] = ("cpu",)
     backend: str | None = None
     browser: tuple[str, ...] = ("chromium",)
+    runtime: tuple[str, ...] = ()
     precision: tuple[str, ...] = ("fp32",)
     batch_size: tuple[Size, ...] = (1,)
     length: tuple[Size, ...] = ()

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
 from harness.core.text import one_line
-from harness.show.table import Results, duration, mark, model_labels
+from harness.show.table import Results, browser_label, duration, mark, model_labels
 
 NATIVE = "native"
 
@@ -48,7 +48,7 @@ def _not_usual(case: Case) -> list[str]:
 
 
 def _column(case: Case) -> str:
-    return case.browser or NATIVE
+    return " ".join(filter(None, (browser_label(case) or NATIVE, case.runtime)))
 
 
 def _same_refusal(column: str, results: Results) -> str | None:

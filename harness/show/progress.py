@@ -47,6 +47,10 @@ class Progressing:
     def exporting(self, request: ArtifactRequest, text: str) -> None:
         self._say(one_line(f"export {request.model.name}: {text}"))
 
+    def fetching(self, text: str) -> None:
+        """Heard from a thread, which Rich allows."""
+        self._say(one_line(text))
+
     def round_started(self, planned: PlannedRound, total: int) -> None:
         self._now = one_line(f"{planned.case.slug} #{planned.number}")
         self._durations_ns = []

@@ -48,8 +48,18 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
 def platform_label(case: Case, result: CaseResult) -> str:
     """`webgpu (software)`: a software adapter is called software wherever its name stands."""
-    browser = f" {case.browser}" if case.browser not in (None, "chromium") else ""
-    return f"{case.hardware}{browser}{' (software)' if result.software else ''}"
+    asked = browser_label(case)
+    place = "" if asked in (None, "chromium") else f" {asked}"
+    runtime = f" {case.runtime}" if case.runtime else ""
+    return f"{case.hardware}{place}{runtime}{' (software)' if result.software else ''}"
+
+
+def browser_label(case: Case) -> str | None:
+    """`firefox`, `chromium@147.0.0`: the browser as it was asked for; of a program's path the end."""
+    if case.browser is None or case.browser_version is None:
+        return case.browser
+    program = case.browser_version.replace("\\", "/").rstrip("/")
+    return f"{case.browser}@{'/'.join(program.split('/')[-2:])}"
 
 
 def reading(results: Results) -> str:

@@ -4,6 +4,7 @@ workplace.py  where things lie, who does the work, who looks on
 versions.py   what a Case's numbers depend on, as it is here and now
 reusing.py    store → plan: what is known already
 exporting.py  plan → export
+fetching.py   versions that were asked for: fetched before the first timing
 quiet.py      is the machine quiet: before the first Round, and over the whole run
 one_round.py  execute → measure: one Round, journalled as it happens
 results.py    measure → results, by the catalogue's metrics

@@ -40,7 +40,8 @@ def stamped(plan: Plan) -> Plan:
         key = request.model_dump_json()
         if key not in digests:
             digests[key] = digest_of_request(request)
-        return {"artifact": digests[key], **of_place(case.backend, case.platform, case.browser)}
+        place = of_place(case.backend, case.platform, (case.browser, case.browser_version), case.runtime)
+        return {"artifact": digests[key], **place}
 
     cases = tuple(
         point.model_copy(update={"versions": versions(point.case)})
@@ -51,8 +52,11 @@ def stamped(plan: Plan) -> Plan:
     return plan.model_copy(update={"cases": cases})
 
 
-def _of_place(backend_name: str, platform_name: str, browser_name: str | None) -> dict[str, str]:
-    """Name → version of all that the backend and the browser bring."""
+def _of_place(
+    backend_name: str, platform_name: str, asked_browser: tuple[str | None, str | None], runtime: str | None
+) -> dict[str, str]:
+    """Name → version of all that the backend and the browser bring; `runtime` is one that was asked for."""
+    browser_name, browser_at = asked_browser
     backend = catalog.backends()[backend_name]
     versions = {"harness": catalog.installed_version("model-benchmark-harness") or _NONE}
     flags: list[object] = []
@@ -61,12 +65,16 @@ def _of_place(backend_name: str, platform_name: str, browser_name: str | None) -
         versions |= {name: catalog.installed_version(name) or _NONE for name in backend.packages}
     else:
         versions |= {name: catalog.npm_version(name) or _NONE for name in backend.packages}
+        if runtime is not None:
+            package, _, version = runtime.rpartition("@")
+            versions[package] = version
     if browser_name is not None:
         # Imported here: a native sweep imports nothing that only browsers need.
         from harness.execute.browser_version import version_without_starting
+        from harness.execute.finding import at_version
         from harness.execute.flags import platform_args, platform_preferences
 
-        browser = catalog.browsers()[browser_name]
+        browser = at_version(catalog.browsers()[browser_name], browser_at)
         flags = [platform_args(browser, platform_name), platform_preferences(browser, platform_name)]
         versions["browser"] = version_without_starting(browser)
         if browser.driver == "playwright":

@@ -18,7 +18,7 @@ import { hostTensor, tensorOf, tensorOnGpu } from './tensors.js';
 import { RoundFailed, Unsupported, fetchFile, wordsOf } from '../seam.js';
 import { measureWaitFloorNs } from '../../gpu/wait_floor.js';
 
-const DIST = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url).href;
+const PINNED = new URL('../../node_modules/onnxruntime-web/', import.meta.url).href;
 
 /**
  * Loads the runtime; throws RoundFailed `load_failed` when it cannot.
@@ -26,18 +26,20 @@ const DIST = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url
  * @returns {Promise<Session>}
  */
 export async function openSession(opening) {
-  const ort = await loadRuntime(opening.offer.bundle ?? 'ort.min.mjs');
-  ort.env.wasm.wasmPaths = DIST;
+  const { runtime_base } = opening.message;
+  const dist = new URL('dist/', runtime_base === null ? PINNED : new URL(runtime_base, location.href)).href;
+  const ort = await loadRuntime(dist + (opening.offer.bundle ?? 'ort.min.mjs'));
+  ort.env.wasm.wasmPaths = dist;
   ort.env.wasm.numThreads = opening.message.case.threads;
   return new OrtWebSession(ort, opening);
 }
 
-/** @param {string} bundle @returns {Promise<Ort>} */
-async function loadRuntime(bundle) {
+/** @param {string} address @returns {Promise<Ort>} */
+async function loadRuntime(address) {
   try {
-    return await import(DIST + bundle);
+    return await import(address);
   } catch (error) {
-    throw new RoundFailed('load_failed', `${bundle}: ${wordsOf(error)}`);
+    throw new RoundFailed('load_failed', `${address.slice(address.lastIndexOf('/') + 1)}: ${wordsOf(error)}`);
   }
 }
 
