@@ -20,7 +20,7 @@ export function probePage() {
     clock_step_ns: measureStepNs(() => performance.now()),
     visibility: document.visibilityState,
     navigation: /** @type {any} */ (performance.getEntriesByType('navigation')[0])?.type ?? null,
-    rehearsal: history.state?.rehearsal ?? null,
+    rehearsal: sessionStorage.getItem('rehearsal'),
     user_agent: navigator.userAgent,
     hardware_concurrency: navigator.hardwareConcurrency ?? null,
     device_memory_gb: /** @type {any} */ (navigator).deviceMemory ?? null,

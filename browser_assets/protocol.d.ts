@@ -81,6 +81,8 @@ export interface Case {
   outputs: 'host' | 'device';
   /** a browser's first load in a fresh profile, or its second in the same one */
   cache: 'cold' | 'warm';
+  /** rate that a page's downloads are held to; null: loopback's own */
+  network: string | null;
   /** a fresh process, or the fork of one with the imports */
   isolation: 'process' | 'zygote';
   exporter: string | null;

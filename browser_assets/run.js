@@ -11,6 +11,7 @@
 import { RoundFailed, Unsupported, asOutcome, wordsOf } from './backends/seam.js';
 import { calibrate } from './gpu/kernel.js';
 import { lookForLeaks, measureGpu, missing, shareOfClocks } from './besides.js';
+import { downloads } from './downloads.js';
 import { Link } from './link.js';
 import { clockOf, runLoop } from './loop.js';
 import { memoryOfPage } from './memory.js';
@@ -100,8 +101,9 @@ async function rehearse(message, token) {
   } catch (error) {
     rehearsal = wordsOf(error);
   }
-  history.replaceState({ rehearsal }, '', `#${token}`);
-  location.reload();
+  sessionStorage.setItem('rehearsal', rehearsal);
+  // A visit, not a reload: that would have some browsers ask for every file again.
+  location.replace(`${location.pathname}#${token}`);
 }
 
 /** @param {CaseMessage} message */
@@ -154,12 +156,12 @@ async function measure(message, session, step_ns) {
   sayPhase('prepare', detail.duration_ms, detail.result);
   const loaded = await timedPhase(message, 'load', () => session.load());
   sayPhase('load', loaded.duration_ms, {});
-  const { rehearsal } = history.state ?? {};
+  const rehearsal = sessionStorage.getItem('rehearsal');
   if (message.case.cache === 'warm' && rehearsal !== 'ok') {
     throw new RoundFailed('load_failed', `the first load, which was to warm the profile, failed: ${rehearsal}`);
   }
   const known = await session.known();
-  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: known });
+  link.send({ event: 'note', kind: 'provenance', text: 'after load', data: { ...known, ...downloads() } });
   /** @type {Outputs[]} */
   const delivered = [];
   const work = {

@@ -55,6 +55,7 @@ def good_round(outputs: Sequence[Outputs], durations_ns: Sequence[int], **proven
     """A whole Round that went well."""
     return [
         Hello(protocol=1, side="native", runtime={"thing": "1.0"}, provenance={"clock_step_ns": 40, **provenance}),
+        Phase(phase="runtime", duration_ns=1_000),
         Phase(phase="prepare", duration_ns=10),
         Phase(phase="load", duration_ns=20_000_000),
         Phase(phase="first", duration_ns=9_000_000),

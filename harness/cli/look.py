@@ -1,15 +1,24 @@
 """doctor, models, show, query."""
 
+from __future__ import annotations
+
 import csv
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import absolute, db_option, json_option, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.analyse.comparison import Comparison
+    from harness.core.rounds import Run
+    from harness.show.table import Results
 
 
 @click.command()
@@ -57,20 +66,37 @@ def models(words: tuple[str, ...], as_json: bool) -> int:
 @json_option
 def show(run_id: str | None, db: Path, as_json: bool) -> int:
     """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
-    from harness.core.noise import noise_lines
+    from rich.markup import escape
+
+    from harness.analyse.comparison import comparisons
+    from harness.analyse.pairs import side_by_side
     from harness.show.as_json import run_as_json
-    from harness.show.table import reading, results_table
+    from harness.show.versions import comparisons_as_json
+    from harness.steps.recording import rounds_of
     from harness.store.results import read_run
 
     run, results = read_run(absolute(db), run_id)
+    pairs = side_by_side(results)
+    compared = comparisons(pairs, rounds_of(absolute(db), run.run_id) if pairs else [])
     if as_json:
-        click.echo(json.dumps(run_as_json(run, results)))
+        click.echo(json.dumps(run_as_json(run, results, comparisons=comparisons_as_json(compared, run.run_id))))
         return 0
-    console = stdout_console()
-    console.print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {run.command}", highlight=False)
-    console.print(results_table(results, console.width))
-    console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
+    stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
+    print_run(run, results, compared)
     return 0
+
+
+def print_run(run: Run, results: Results, compared: Sequence[Comparison]) -> None:
+    """The table of a run; versions side by side, where there are several; what it means in a sentence."""
+    from harness.core.noise import noise_lines
+    from harness.show.table import reading, results_table
+    from harness.show.versions import comparison_table
+
+    console = stdout_console()
+    console.print(results_table(results, console.width))
+    if compared:
+        console.print("", comparison_table(compared), sep="\n")
+    console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
 
 
 @click.command()

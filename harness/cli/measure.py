@@ -126,30 +126,38 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
 
 @click.command()
 @selection_options
+@click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
 @db_option
 @json_option
-def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
+def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **options: Any) -> int:
     """Does it load, run and agree: models × platforms × browsers, each cell measured or with its reason.
 
     Default: --hardware wasm,webgpu,webnn --browser all --rounds 1 --budget 1s
     """
+    from harness.analyse.differences import between_runs, between_versions
     from harness.measure.stage import stage_of
     from harness.plan.selection import make_selection, read_spec
     from harness.show.as_json import coverage_as_json
     from harness.show.matrix import matrix_table
+    from harness.show.versions import difference_lines, differences_as_json
+    from harness.store.results import read_run
 
     with leaving_nothing():
         asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
+        earlier = read_run(absolute(db), against)[1] if against is not None else None
         planned = _plan(make_selection(None, asked), db).plan
         outcome = _run(planned, db)
+    found = between_versions(outcome.results) if earlier is None else between_runs(earlier, outcome.results)
     if as_json:
         stages = {
             case.case_id: stage_of(result, [one for one in outcome.rounds if one.case_id == case.case_id])
             for case, result in outcome.results
         }
-        click.echo(json.dumps(coverage_as_json(outcome.run, outcome.results, stages)))
+        whole = coverage_as_json(outcome.run, outcome.results, stages)
+        click.echo(json.dumps({**whole, "differences": differences_as_json(found)}))
     else:
         stdout_console().print(matrix_table(outcome.results))
+        stdout_console().print(difference_lines(found, against))
     return _exit_code(outcome)
 
 
@@ -213,17 +221,18 @@ def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Pa
 
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
-    from harness.core.noise import noise_lines
+    from harness.analyse.comparison import comparisons
+    from harness.analyse.pairs import side_by_side
+    from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
-    from harness.show.table import reading, results_table
+    from harness.show.versions import comparisons_as_json
 
+    compared = comparisons(side_by_side(outcome.results), outcome.rounds)
     if as_json:
-        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, exported=outcome.exported)))
+        more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared, outcome.run.run_id)}
+        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, **more)))
     else:
-        console = stdout_console()
-        console.print(results_table(outcome.results, console.width))
-        lines = ["", reading(outcome.results), *noise_lines(outcome.run.machine)]
-        console.print("\n".join(lines), highlight=False, markup=False)
+        print_run(outcome.run, outcome.results, compared)
     return _exit_code(outcome)
 
 

@@ -96,6 +96,7 @@ _SELECTION = [
         type=click.Choice(["cold", "warm"]),
         help="A page's first load in a fresh profile (default), or second.",
     ),
+    click.option("--network", help="Hold a page's downloads to a rate, as a user's connection does: 50mbit."),
     click.option(
         "--isolation",
         type=click.Choice(["process", "zygote"]),

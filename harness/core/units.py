@@ -10,6 +10,9 @@ NS_PER_S = 1_000_000_000
 BYTES_PER_MB = 1_000_000
 
 _DURATION = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(?P<unit>ms|s|m|h)?")
+_RATE = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>kbit|mbit|gbit)")
+_BITS_PER_UNIT = {"kbit": 1_000, "mbit": 1_000_000, "gbit": 1_000_000_000}
+_SLOWEST_BITS, _FASTEST_BITS = 100_000, 10_000_000_000
 _LONGEST_NS = 30 * 24 * 3600 * NS_PER_S
 _NS_PER_UNIT = {"ms": NS_PER_MS, "s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
 
@@ -30,6 +33,16 @@ def parse_duration(text: str) -> int:
             "bad_duration", f"{one_line(text, 60)!r} is longer than 30 days", "write 500ms, 20s, 2m or 1h"
         )
     return duration_ns
+
+
+def parse_rate(text: str) -> int:
+    """Bits per second from `50mbit`, `1gbit`, `500kbit`; raises UserMistake for anything else."""
+    match = _RATE.fullmatch(text.strip().lower())
+    rate = round(float(match["number"]) * _BITS_PER_UNIT[match["unit"]]) if match else 0
+    if not _SLOWEST_BITS <= rate <= _FASTEST_BITS:
+        message = f"{one_line(text, 60)!r} is no rate between 100kbit and 10gbit"
+        raise UserMistake("bad_rate", message, "write 50mbit, 1gbit or 500kbit: bits per second")
+    return rate
 
 
 def ms(duration_ns: float) -> float:

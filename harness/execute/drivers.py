@@ -19,6 +19,8 @@ from harness.core.events import Failed
 from harness.core.nouns import Browser
 from harness.processes.children import TEMPORARY
 
+# Of a load that warms the profile for the next: going on to that one is then a visit, and no reload.
+FIRST_LOAD = "?first"
 _HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 _CONSOLE_LINES = 20
 _CONSOLE_LINE_LENGTH = 1000
@@ -104,6 +106,11 @@ def pages_of(pid: int | None) -> tuple[int, ...]:
                 is_page = "WebProcess" in process.name() or "--type=renderer" in process.cmdline()
                 found += [process.pid] if is_page else []
     return tuple(found)
+
+
+def address_of(url: str) -> str:
+    """A page's address, by which its leaving is noticed: without its fragment, and the same for its first load."""
+    return url.partition("#")[0].removesuffix(FIRST_LOAD)
 
 
 def is_running(pid: int) -> bool:

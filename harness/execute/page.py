@@ -10,8 +10,10 @@ from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.events import LAST_WORDS, CaseMessage, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
 from harness.core.nouns import Browser, FlagSet
-from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
+from harness.core.units import parse_rate
+from harness.execute.drivers import FIRST_LOAD, BrowserFailed, Driver, Limits, Tab
 from harness.execute.executor import Assignment, MemoryProbe, PeakReset
+from harness.execute.files import Pipe
 from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.page_server import PageServer, Seat
@@ -53,10 +55,9 @@ class PageExecutor:
             outputs_dir=assignment.outputs_dir, runtime_dir=runtime_dir,
         )  # fmt: skip
         if case.cache == "warm":
-            seat.rehearsal = Seat(
-                lambda own: message_for(assignment, own, rehearse_for=seat.token),
-                artifact_dir=assignment.artifact_dir, runtime_dir=runtime_dir,
-            )  # fmt: skip
+            # Its files lie under the addresses of the load that follows: else no browser could find them in its cache.
+            seat.rehearsal = Seat(lambda _: message_for(assignment, seat, rehearse_for=seat.token))
+        (await self._serve()).pipe = Pipe(parse_rate(case.network)) if case.network else None
         asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
         browser = await self._fit(asked, case.platform)
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
@@ -135,7 +136,8 @@ class PageExecutor:
         try:
             driver = self._driver(browser)
             url = server.take(seat)
-            tab = await driver.open(browser, platform, server.take(seat.rehearsal) if seat.rehearsal else url, warm)
+            first = server.take(seat.rehearsal, FIRST_LOAD) if seat.rehearsal else url
+            tab = await driver.open(browser, platform, first, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
             about = {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)}
             listening = self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process", about)

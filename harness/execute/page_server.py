@@ -16,6 +16,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 from harness.catalog import PAGE_ROOT
 from harness.core.errors import DISK_FULL, ProtocolViolation
 from harness.core.events import LAST_WORDS, Ack, CaseMessage, Event, Failed, Probe, Stop, parse_event
+from harness.execute.files import Pipe, send_file
 
 _ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -71,14 +72,16 @@ class PageServer:
         self._seats: dict[str, Seat] = {}
         self._runner: web.AppRunner | None = None
         self.origin = ""
+        self.pipe: Pipe | None = None  # of the Round under way, where its downloads are held to a rate
 
     async def open(self) -> None:
         app = web.Application(middlewares=[_isolate, self._only_ours])
+        app.on_response_prepare.append(_isolate_streamed)
         app.router.add_get("/link/{token}", self._link)
         app.router.add_get("/artifact/{token}/{path:.+}", self._artifact)
         app.router.add_get("/runtime/{token}/{path:.+}", self._runtime)
         app.router.add_post("/outputs/{token}/{iteration}/{index}", self._outputs)
-        app.router.add_static("/page/", PAGE_ROOT)
+        app.router.add_get("/page/{path:.+}", self._page)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -89,10 +92,10 @@ class PageServer:
             await self._runner.cleanup()
             self._runner = None
 
-    def take(self, seat: Seat) -> str:
+    def take(self, seat: Seat, query: str = "") -> str:
         """Give the page a place; returns the URL that it must open."""
         self._seats[seat.token] = seat
-        return f"{self.origin}/page/run.html#{seat.token}"
+        return f"{self.origin}/page/run.html{query}#{seat.token}"
 
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.token, None)
@@ -157,10 +160,13 @@ class PageServer:
                 await socket.send_str(Stop().model_dump_json())
 
     async def _artifact(self, request: web.Request) -> web.StreamResponse:
-        return _file_in(self._seat(request).artifact_dir, request.match_info["path"])
+        return await send_file(request, self._seat(request).artifact_dir, self.pipe)
 
     async def _runtime(self, request: web.Request) -> web.StreamResponse:
-        return _file_in(self._seat(request).runtime_dir, request.match_info["path"])
+        return await send_file(request, self._seat(request).runtime_dir, self.pipe)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return await send_file(request, PAGE_ROOT, self.pipe)
 
     async def _outputs(self, request: web.Request) -> web.Response:
         seat = self._seat(request)
@@ -184,20 +190,6 @@ class PageServer:
                 if seat.received_bytes > _LARGEST_OUTPUT_BYTES:
                     raise web.HTTPRequestEntityTooLarge(_LARGEST_OUTPUT_BYTES, seat.received_bytes)
                 file.write(chunk)
-
-
-def _file_in(folder: Path | None, asked: str) -> web.FileResponse:
-    """A file of the folder; raises HTTPNotFound for all else, also for what lies outside of it."""
-    if folder is None:
-        raise web.HTTPNotFound
-    try:
-        path = (folder / asked).resolve()
-        there = path.is_relative_to(folder.resolve()) and path.is_file()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a loop of symlinks
-        there = False
-    if not there:
-        raise web.HTTPNotFound
-    return web.FileResponse(path)
 
 
 def _event_of(frame: WSMessage) -> Event | None:
@@ -224,3 +216,9 @@ async def _isolate(request: web.Request, handler: _Next) -> web.StreamResponse:
     if not response.prepared:
         response.headers.update(_ISOLATION)
     return response
+
+
+async def _isolate_streamed(_: web.Request, response: web.StreamResponse) -> None:
+    """What begins to be sent before the middleware sees it; it may say itself whether it may be kept."""
+    for name, value in _ISOLATION.items():
+        response.headers.setdefault(name, value)

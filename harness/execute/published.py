@@ -35,10 +35,6 @@ _ASK_S, _FETCH_S = 30.0, 900.0
 _TOP = "package"  # the one folder in every npm archive
 
 
-class Unreachable(Unsupported):
-    """The registry gave no answer; that says nothing of what is published there."""
-
-
 def cache_folder(kind: str) -> Path:
     """Where fetched things of a kind (`packages`, `browsers`) lie, in the user's cache."""
     return Path(platformdirs.user_cache_dir("model-benchmark-harness")) / kind
@@ -151,10 +147,10 @@ def _unpack(archive: Path, whole: Path) -> None:
 
 
 def _npm(arguments: list[str], limit_s: float) -> Any:
-    """What npm answers in JSON; raises Unsupported in its words, Unreachable where the registry was not heard."""
+    """What npm answers in JSON; raises Unsupported in its words, or where it gives none."""
     program = shutil.which("npm")  # on Windows it is a script, which only its full name starts
     if program is None:
-        raise Unreachable("npm is not installed, and fetches the versions that are asked for")
+        raise Unsupported("npm is not installed, and fetches the versions that are asked for")
     try:
         done = subprocess.run(
             [program, *arguments, "--fetch-retries=1"],
@@ -162,15 +158,14 @@ def _npm(arguments: list[str], limit_s: float) -> Any:
         )  # fmt: skip
         answer = json.loads(done.stdout) if done.stdout.strip() else {}
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"npm gave no answer within {limit_s:g} s") from error
+        raise Unsupported(f"npm gave no answer within {limit_s:g} s") from error
     except ValueError as error:
         raise Unsupported(f"npm answered what is no JSON: {one_line(str(error), 200)}") from error
     if done.returncode == 0:
         return answer
     said = answer.get("error", {}) if isinstance(answer, dict) else {}
     reason = said.get("summary") or next(iter(done.stderr.strip().splitlines()), f"exit code {done.returncode}")
-    kind = Unsupported if said.get("code") in ("E404", "ETARGET", "EINTEGRITY") else Unreachable
-    raise kind(f"npm cannot fetch it: {one_line(str(reason), 300)}")
+    raise Unsupported(f"npm cannot fetch it: {one_line(str(reason), 300)}")
 
 
 def _size_bytes(folder: Path) -> int:

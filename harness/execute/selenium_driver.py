@@ -22,6 +22,7 @@ from harness.execute.drivers import (
     BrowserFailed,
     Limits,
     Tab,
+    address_of,
     homes,
     is_running,
     pages_of,
@@ -194,7 +195,7 @@ def _ask_page(started: _Started) -> tuple[str, str] | None:
         return "browser_ended", "the browser ended before the page's last word"
     except Exception:  # the driver process itself is gone, or busy: the line's own limit decides
         return None
-    if address.partition("#")[0] != started.url.partition("#")[0]:
+    if address_of(address) != address_of(started.url):
         return "page_left", f"the page went away, to {address[:200]}"
     return None
 

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from harness.execute.drivers import Tab
+from harness.execute.drivers import Tab, address_of
 
 # A tab that closes because its browser ends says so first; the detail of a crash comes beside the crash.
 _DETAIL_WITHIN_S = 0.3
@@ -89,8 +89,8 @@ def _crash(status: str, number: int) -> tuple[str, str]:
 
 def _moved(frame: Any, page: Any, tab: Tab, url: str) -> None:
     """Only another address counts: coming to our own twice is noticed at the page server."""
-    address = frame.url.partition("#")[0]
-    if frame == page.main_frame and address != url.partition("#")[0]:
+    address = address_of(frame.url)
+    if frame == page.main_frame and address != address_of(url):
         tab.end("page_left", f"the page went away, to {address[:200]}")
 
 

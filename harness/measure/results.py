@@ -8,7 +8,7 @@ from harness.core.clocks import medians_ms
 from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
-from harness.core.units import ms
+from harness.core.units import human_bytes, ms
 from harness.metrics import (
     latencies_ms,
     latency_estimate,
@@ -163,11 +163,23 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
     if case.isolation == "zygote" and served:
         fresh = f", {len(rounds) - len(served)} in a fresh one" if len(served) < len(rounds) else ""
         found.append(f"{len(served)} rounds in a kept browser{fresh}: load and memory know what it did before")
-    if case.cache == "warm":
+    if case.cache == "warm" and case.network is None:
         found.append("second load in the same profile: memory knows the first; the HTTP cache is kept empty")
+    elif case.cache == "warm":
+        found.append(f"second visit in the same profile: memory knows the first; {_fetched_again(rounds)}")
     if case.platform == "webnn":
         found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
     return found
+
+
+def _fetched_again(rounds: Sequence[Round]) -> str:
+    """How much of its files a browser had kept from the first visit, in its own words."""
+    told = [_part(one, "downloads") for one in rounds]
+    fetched = [size for each in told if _is_number(size := each.get("network_bytes"))]
+    kept = [size for each in told if _is_number(size := each.get("kept_bytes"))]
+    if not fetched or not kept:
+        return "this browser does not tell what it had kept of the files"
+    return f"{human_bytes(median(kept))} of the files had been kept, {human_bytes(median(fetched))} were fetched again"
 
 
 def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:

@@ -66,7 +66,7 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
                     model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
                     device=device, browser=browser[0], browser_version=browser[1], runtime=runtime, precision=precision,
                     batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
-                    outputs=selection.outputs, cache=selection.cache,
+                    outputs=selection.outputs, cache=selection.cache, network=selection.network,
                     isolation=selection.isolation or default_isolation(), exporter=selection.exporter,
                     options=selection.option, seed=selection.seed, **_graph_inputs(model, selection),
                 )  # fmt: skip
@@ -136,6 +136,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return reason
     if case.cache == "warm" and backend.side == "native":
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
+    if case.network is not None and backend.side == "native":
+        return f"{backend.name} downloads nothing: --network is for pages"
     if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
         return reason
     if case.isolation == "zygote" and case.browser and not catalog.browsers()[case.browser].keeps:

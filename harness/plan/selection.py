@@ -10,7 +10,7 @@ from harness.catalog import unknown
 from harness.core.errors import UserMistake
 from harness.core.nouns import Frozen, Isolation
 from harness.core.text import one_line
-from harness.core.units import human_bytes, parse_duration
+from harness.core.units import human_bytes, parse_duration, parse_rate
 from harness.core.values import INT32_MOST
 
 # A spec of a thousand models is some 50 kB.
@@ -41,6 +41,7 @@ class Selection(Frozen):
     threads: Size | None = None
     outputs: Literal["host", "device"] = "host"
     cache: Literal["cold", "warm"] = "cold"
+    network: str | None = None
     isolation: Isolation | None = None
     option: dict[str, StrictStr | StrictBool] = Field(default_factory=dict)
     limit: Size | None = None
@@ -58,6 +59,15 @@ class Selection(Frozen):
     def reuses(self) -> bool:
         """Whether what is known already need not be measured; to be told to measure everything wins."""
         return (self.incremental or self.refresh_older_than is not None) and not self.force
+
+    @field_validator("network")
+    @classmethod
+    def _rate(cls, text: str | None) -> str | None:
+        """In one spelling: two Cases that ask for the same rate are the same."""
+        if text is None:
+            return None
+        bits = parse_rate(text)
+        return f"{bits / 1e6:g}mbit"
 
     @field_validator("budget", "timeout")
     @classmethod

@@ -71,6 +71,8 @@ def _asked(case: Case) -> dict[str, Any]:
         "length": case.length,
         "threads": case.threads,
         "outputs": case.outputs,
+        "cache": case.cache,
+        "network": case.network,
         "dims": case.dims,
         "seed": case.seed,
         "options": case.options,

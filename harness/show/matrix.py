@@ -44,6 +44,7 @@ def _not_usual(case: Case) -> list[str]:
     """What tells apart points of one model, platform and browser."""
     told = [f"l{case.length}"] if case.length else []
     told += [f"outputs={case.outputs}"] if case.outputs != "host" else []
+    told += [case.network] if case.network is not None else []
     return [*told, *([f"cache={case.cache}"] if case.cache != "cold" else [])]
 
 

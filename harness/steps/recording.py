@@ -86,6 +86,12 @@ async def _closed(executor: Executor) -> None:
     await asyncio.shield(executor.close())
 
 
+def rounds_of(database: Path, run_id: str) -> list[Round]:
+    """A Run's Rounds with their Samples, from its journal; none where that is gone."""
+    file = journal_path(database, run_id)
+    return assemble(read_journal(file).records).rounds if file.is_file() else []
+
+
 def rebuild(database: Path, warn: Callable[[str], None]) -> int:
     """Make the database again from the journal alone; returns the number of runs. The old one goes last."""
     files = sorted(journal_path(database, "*").parent.glob("*.jsonl"))

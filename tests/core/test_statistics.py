@@ -191,6 +191,25 @@ def test_coverage_of_autocorrelated_samples(phi: float, n: int, least: float) ->
     assert _coverage(_ar1(phi), 0.0, n, 2500) >= least
 
 
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_coverage_of_a_ratio_whose_second_side_may_be_noisier(rounds: int, noise: float) -> None:
+    rng = random.Random(f"{rounds} {noise}")
+    hits, repeats = 0, 3000
+    for _ in range(repeats):
+        before = [rng.lognormvariate(0, 0.05) for _ in range(rounds)]
+        after = [1.3 * rng.lognormvariate(0, noise) for _ in range(rounds)]
+        interval = stats.ratio_interval(before, after)
+        hits += interval is not None and interval[1] <= 1.3 <= interval[2]
+    assert 0.935 <= hits / repeats <= 0.985
+
+
+def test_a_ratio_needs_three_rounds_a_side_and_is_exact_without_noise() -> None:
+    assert stats.ratio_interval([1, 1, 1], [2, 2, 2]) == pytest.approx((2, 2, 2))
+    assert stats.ratio_interval([1, 1], [2, 2, 2]) is None
+    assert stats.ratio_interval([1, 1, 1], [2, 0, 2]) is None
+
+
 @pytest.mark.parametrize("rounds", [3, 5, 10])
 def test_coverage_over_rounds_that_differ(rounds: int) -> None:
     rng = random.Random(rounds)

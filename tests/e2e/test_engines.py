@@ -158,4 +158,4 @@ def test_warm_is_the_second_load_in_the_same_profile(tmp_path: Path) -> None:
         [sys.executable, "-m", "harness", "query", sql, "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(told.stdout)["rows"] == [["reload", "ok"]] * 3
+    assert json.loads(told.stdout)["rows"] == [["navigate", "ok"]] * 3

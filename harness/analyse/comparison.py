@@ -1,0 +1,67 @@
+"""How many times as long one point takes as another, with an interval over Rounds; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analyse.pairs import Pair, Point
+from harness.core.rounds import CaseResult, Round
+from harness.core.statistics import LEAST_ROUNDS, median, ratio_interval
+from harness.metrics import latencies_ms, verdict_clock
+
+Verdict = Literal["faster", "slower", "undecided"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`ratio` is the latency of `b` ÷ that of `a`: below 1, `b` is faster. `ci95`: None below three Rounds."""
+
+    a: Point
+    b: Point
+    ratio: float
+    ci95: tuple[float, float] | None
+    verdict: Verdict
+    doubts: tuple[str, ...]
+
+
+def comparisons(pairs: Iterable[Pair], rounds: Sequence[Round]) -> list[Comparison]:
+    """Of the pairs in which both gave the right answer here and now; `rounds` are the Run's."""
+    by_case: dict[str, list[Round]] = {}
+    for one in rounds:
+        by_case.setdefault(one.case_id, []).append(one)
+    found = []
+    for a, b in pairs:
+        if _counts(a[1]) and _counts(b[1]) and a[0].case_id in by_case and b[0].case_id in by_case:
+            compared = _compare(a, b, by_case)
+            found += [compared] if compared is not None else []
+    return found
+
+
+def _counts(result: CaseResult) -> bool:
+    right = result.correct is not None and result.correct.checked and result.correct.passed
+    return result.outcome == "ok" and right
+
+
+def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comparison | None:
+    sides = [by_case[point[0].case_id] for point in (a, b)]
+    medians = [[median(latencies) for latencies in latencies_ms(side) if latencies] for side in sides]
+    if not all(medians) or min(*medians[0], *medians[1]) <= 0:
+        return None
+    interval = ratio_interval(medians[0], medians[1])
+    if interval is None:
+        ratio, ci95 = median(medians[1]) / median(medians[0]), None
+        doubts = [f"no interval: {min(map(len, medians))} of {LEAST_ROUNDS} rounds"]
+    else:
+        ratio, ci95, doubts = interval[0], (interval[1], interval[2]), []
+    clocks = [verdict_clock(side).clock for side in sides]
+    if clocks[0] != clocks[1]:
+        doubts.append(f"two clocks: {clocks[0]} and {clocks[1]}")
+    if a[1].software or b[1].software:
+        doubts.append("a software adapter")
+    return Comparison(a, b, ratio, ci95, _verdict(ci95), tuple(doubts))
+
+
+def _verdict(ci95: tuple[float, float] | None) -> Verdict:
+    if ci95 is None or ci95[0] <= 1 <= ci95[1]:
+        return "undecided"
+    return "faster" if ci95[1] < 1 else "slower"

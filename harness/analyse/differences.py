@@ -1,0 +1,58 @@
+"""What broke and what was mended between two results of the same point; pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analyse.pairs import Pair, Point, matched, side_by_side
+from harness.core.rounds import CaseResult
+
+Kind = Literal["broke", "mended", "changed", "gone", "new"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`broke`: ok before, not after. `mended`: the other way round. `changed`: another outcome or reason, or another
+    share of nodes on the CPU. `gone`, `new`: only one side has it."""
+
+    kind: Kind
+    before: Point | None
+    after: Point | None
+    text: str
+
+
+def between_versions(points: Sequence[Point]) -> list[Difference]:
+    """Within one Run: between the versions that stand side by side in it."""
+    return differences(side_by_side(points))
+
+
+def between_runs(before: Sequence[Point], after: Sequence[Point]) -> list[Difference]:
+    """Between two Runs, whatever their versions; points that only one of them has come last."""
+    pairs, gone, new = matched(before, after)
+    only = [Difference("gone", point, None, _told(point[1])) for point in gone]
+    return [*differences(pairs), *only, *(Difference("new", None, point, _told(point[1])) for point in new)]
+
+
+def differences(pairs: Iterable[Pair]) -> list[Difference]:
+    """Those pairs that differ, what broke first."""
+    found = []
+    for before, after in pairs:
+        kind = _kind(before[1], after[1])
+        if kind is not None:
+            found.append(Difference(kind, before, after, f"{_told(before[1])} → {_told(after[1])}"))
+    order = ("broke", "mended", "changed")
+    return sorted(found, key=lambda each: order.index(each.kind))
+
+
+def _kind(before: CaseResult, after: CaseResult) -> Kind | None:
+    if (before.outcome == "ok") != (after.outcome == "ok"):
+        return "broke" if before.outcome == "ok" else "mended"
+    return "changed" if _told(before) != _told(after) else None
+
+
+def _told(result: CaseResult) -> str:
+    """What a point came to, without its timing: that is never the same twice."""
+    if result.outcome != "ok":
+        return f"{result.outcome}: {result.reason or result.code or 'no reason was given'}"
+    share = result.fallback_share
+    return f"ok, {share:.0%} of nodes on the CPU" if share else "ok"

@@ -1,0 +1,92 @@
+"""Versions side by side, for people and programs: how many times as long, what broke, what was mended."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.analyse.comparison import Comparison
+from harness.analyse.differences import Difference
+from harness.analyse.pairs import Point
+from harness.core.nouns import Case
+from harness.core.text import one_line
+from harness.show.table import browser_label, mark, model_labels, or_dash, platform_label, times
+
+_COLOURS = {"broke": "red", "mended": "green", "faster": "green", "slower": "red"}
+
+
+def comparison_table(found: Sequence[Comparison]) -> RenderableType:
+    """A row per pair: the latency of the second ÷ that of the first, with its 95 % interval."""
+    labels = model_labels([point for each in found for point in (each.a, each.b)])
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for title in ("model", "first", "second", "second ÷ first", "95 % interval", "second is"):
+        table.add_column(title, no_wrap=True, justify="right" if "÷" in title or "%" in title else "left")
+    marks: dict[str, str] = {}
+    for each in found:
+        letters = " ".join(mark(marks, text) for text in each.doubts)
+        colour = _COLOURS.get(each.verdict, "dim")
+        table.add_row(
+            escape(labels[each.a[0].case_id]), escape(platform_label(*each.a)), escape(platform_label(*each.b)),
+            times(each.ratio), or_dash(each.ci95, lambda pair: f"{times(pair[0])}–{times(pair[1])}"),
+            f"[{colour}]{each.verdict}[/{colour}] [dim]{letters}[/dim]",
+        )  # fmt: skip
+    return Group(table, *(Text(f"{letter} {text}", style="dim") for text, letter in marks.items()))
+
+
+def difference_lines(found: Sequence[Difference], against: str | None) -> RenderableType:
+    """A line per difference, what broke first; a Run that was to be compared with is named also where there is none."""
+    if not found:
+        return Text("" if against is None else f"Nothing broke or was mended since run {against}.")
+    points = [point for each in found for point in (each.before, each.after) if point is not None]
+    labels = model_labels(points)
+    return Group(Text(), *(_line(each, labels[_point(each)[0].case_id]) for each in found))
+
+
+def _line(each: Difference, model: str) -> Text:
+    case, _ = _point(each)
+    versions = [_version(point[0]) for point in (each.before, each.after) if point is not None]
+    between = " → ".join(dict.fromkeys(versions))
+    line = Text(f"{each.kind:8}", style=_COLOURS.get(each.kind, "yellow"))
+    return line.append(one_line(f"{model} {case.hardware} {between}: {each.text}", 600), style="default")
+
+
+def _point(each: Difference) -> Point:
+    point = each.after or each.before
+    assert point is not None
+    return point
+
+
+def _version(case: Case) -> str:
+    return " ".join(filter(None, (browser_label(case), case.runtime))) or "native"
+
+
+def comparisons_as_json(found: Sequence[Comparison], run_id: str) -> list[dict[str, object]]:
+    return [
+        {
+            "a": _named(each.a[0], run_id),
+            "b": _named(each.b[0], run_id),
+            "ratio": each.ratio,
+            "ci95": list(each.ci95) if each.ci95 else None,
+            "verdict": each.verdict,
+            "doubts": list(each.doubts),
+        }
+        for each in found
+    ]
+
+
+def differences_as_json(found: Sequence[Difference]) -> list[dict[str, object]]:
+    return [
+        {
+            "kind": each.kind,
+            "before": _named(each.before[0], each.before[1].run_id) if each.before else None,
+            "after": _named(each.after[0], each.after[1].run_id) if each.after else None,
+            "text": each.text,
+        }
+        for each in found
+    ]
+
+
+def _named(case: Case, run_id: str) -> dict[str, object]:
+    return {"run_id": run_id, "case_id": case.case_id, "slug": case.slug}
