@@ -296,7 +296,7 @@ class Browser(Frozen):
 
     name: str
     title: str
-    engine: Literal["chromium", "firefox", "webkit"]
+    engine: Literal["chromium", "firefox", "webkit", "any"]
     driver: Literal["playwright", "selenium", "attach"]
     find: tuple[dict[str, str], ...] = Field(
         description="places to look, in order; each has one of npm (package), playwright (its own build), channel"

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator
 from itertools import product
@@ -14,7 +15,9 @@ import psutil
 from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import PRECISIONS, Backend, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.text import one_line
 from harness.core.units import human_bytes, parse_duration
+from harness.core.visits import DEVICE_NAME
 from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
 from harness.plan.selection import Selection
 
@@ -111,6 +114,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
     if case.cache == "warm" and backend.side == "native":
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
+    if case.cache == "warm" and case.browser and catalog.browsers()[case.browser].driver == "attach":
+        return f"{case.browser} has a profile that is its owner's: --cache warm is for browsers that are started here"
     if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
         return reason
     if case.isolation == "zygote" and case.browser and not catalog.browsers()[case.browser].keeps:
@@ -168,12 +173,23 @@ def _places(name: str, selection: Selection) -> Iterator[_Place]:
     if backend.side == "native":
         yield backend, platform, device or devices[0], (None, None)
         return
-    every = selection.browser if "all" not in selection.browser else tuple(catalog.browsers())
+    # All that can be started: nobody comes with a device because somebody asked for all browsers.
+    ours = tuple(name for name, each in catalog.browsers().items() if each.driver != "attach")
+    every = selection.browser if "all" not in selection.browser else ours
     for browser in every:
         browser_name, _, version = browser.partition("@")
         if browser_name not in catalog.browsers():
             raise catalog.unknown("browser", browser_name, catalog.browsers())
+        if version and catalog.browsers()[browser_name].driver == "attach":
+            refuse_bad_device_name(version)
         yield backend, platform, device or devices[0], (browser_name, version or None)
+
+
+def refuse_bad_device_name(name: str) -> None:
+    """Raises UserMistake for what could not stand in a URL, a file's name and a line of a table."""
+    if not re.fullmatch(DEVICE_NAME, name):
+        hint = "small letters, digits and dashes, at most 32: --device phone,tablet-2"
+        raise UserMistake("bad_device_name", f"{one_line(name, 60)!r} is not a device's name", hint)
 
 
 def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:

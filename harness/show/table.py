@@ -48,7 +48,8 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
 def platform_label(case: Case, result: CaseResult) -> str:
     """`webgpu (software)`: a software adapter is called software wherever its name stands."""
-    browser = f" {case.browser}" if case.browser not in (None, "chromium") else ""
+    which = f"@{case.browser_version}" if case.browser_version else ""
+    browser = f" {case.browser}{which}" if case.browser not in (None, "chromium") or which else ""
     return f"{case.hardware}{browser}{' (software)' if result.software else ''}"
 
 
