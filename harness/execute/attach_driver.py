@@ -23,7 +23,7 @@ _LATER_S = 2.0
 _PRODUCTS = (
     ("Edge", r"Edg(?:A|iOS)?/([\d.]+)"), ("Opera", r"OPR/([\d.]+)"), ("Samsung Internet", r"SamsungBrowser/([\d.]+)"),
     ("Firefox on iOS", r"FxiOS/([\d.]+)"), ("Chrome on iOS", r"CriOS/([\d.]+)"), ("Firefox", r"Firefox/([\d.]+)"),
-    ("Chromium", r"(?:Headless)?Chrome/([\d.]+)"), ("Safari", r"Version/([\d.]+).* Safari/"),
+    ("Chromium", r"(?:Headless)?Chrome/([\d.]+)"), ("Safari", r"\((?:Mac|iP[hao]).* Version/([\d.]+).* Safari/"),
     ("WebKit", r"AppleWebKit/([\d.]+)"),
 )  # fmt: skip
 # What every Chromium adds, so that nobody relies on the list.
@@ -71,7 +71,7 @@ def provenance(place: Place, visitor: Visitor) -> dict[str, Any]:
     return {
         "name": "attached", "device": place.invitation.device, "product": name, "version": version,
         "version_said_by": "itself", "user_agent": visitor.user_agent, "screen": visitor.screen, "engine": None,
-        "path": None, "args": None, "preferences": None, "driver": "attach", "headless": False, "frame": "iframe",
+        "path": None, "args": None, "preferences": None, "driver": "attach", "headless": None, "frame": "iframe",
         "loopback": is_loopback(place.peer), "this_machines_address": is_ours(place.peer), "secure": visitor.secure,
         "rounds_before": place.begun - 1,
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """Places for devices that nobody drives: each opens a URL, says who it is, and waits for the Rounds that it is to show.
 
-One websocket per device, `/lobby/{token}`. Whoever has the place keeps it: another browser with the same URL is told so.
+One websocket per device, `/lobby/{token}`. Whoever has the place keeps it; another browser with the same URL is told.
 A line that breaks comes back by itself, and is told all that it missed in one message.
 """
 
