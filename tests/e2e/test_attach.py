@@ -1,6 +1,7 @@
 """Browsers that the harness did not launch carry out a Plan: two engines, cut lines, another address, a lost device."""
 
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from harness.core.nouns import Artifact
 from tests.e2e.cutting import CuttingProxy
-from tests.e2e.others import Attaching, attaching, end, opened
+from tests.e2e.others import TINY, Attaching, attaching, end, opened
 
 
 @pytest.fixture
@@ -129,19 +130,30 @@ def listeners(pid: int) -> set[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        (("--listen", "0.0.0.0:99999"), "bad_listen"),
-        (("--listen", "http://x"), "bad_listen"),
-        (("--listen", "1.2.3"), "bad_listen"),
-        (("--listen", "0.0.0.0", "--certificate", "c.pem"), "half_a_certificate"),
         (("--certificate", "c.pem", "--key", "k.pem"), "no_listen"),
-        (("--listen", "0.0.0.0", "--certificate", "c.pem", "--key", "k.pem"), "bad_certificate"),
-        (("--device", "Phone!"), "bad_device_name"),
         (("--device", "../x"), "bad_device_name"),
-        (("--listen", "192.0.2.77:0", "--hardware", "noop_web"), "cannot_listen"),
+        (("--listen", "192.0.2.77:0"), "cannot_listen"),
+        (("--resume", "last", "--device", "phone"), "resume_alone"),
     ],
 )
-def test_what_cannot_be_listened_at_is_the_users_mistake(place: Path, options: tuple[str, ...], code: str) -> None:
-    (place / "c.pem").write_text("no certificate")
-    (place / "k.pem").write_text("no key")
-    with attaching(place, *options) as run:
+def test_what_cannot_be_is_the_users_mistake(place: Path, options: tuple[str, ...], code: str) -> None:
+    selection = () if "--resume" in options else TINY
+    with attaching(place, *options, selection=selection) as run:
         assert run.answer(code=2)["error"]["code"] == code
+
+
+def test_a_page_opened_by_hand_reproduces_the_round_and_nothing_is_stored(place: Path) -> None:
+    """In a browser that nobody launched, and again when it is loaded again."""
+    with attaching(place, "--by-hand", "--rounds", "1", "--budget", "300ms") as run:
+        url = run.wait_for(r"^  (http://127\S+run\.html\?case=bert/tiny/fp32/b1/l16/wasm/attached#\S+)$")
+        for number in (1, 2):
+            with opened("chromium", url, place / f"c{number}"):
+                run.wait_for(
+                    rf"(?s)(?:/attached: median \S+ ms of \d+ samples .*; the answer is right; nothing.*){{{number}}}"
+                )
+        with opened("firefox", url.replace("/wasm/", "/none/"), place / "f"):
+            time.sleep(3)
+        run.process.send_signal(signal.SIGINT)
+        run.process.communicate(timeout=30)
+        assert run.process.returncode == 0 and run.stderr().count("the answer is right") == 2, run.stderr()
+    assert not (place / "t.duckdb").exists() and not (place / "t.journal").exists()
