@@ -13,6 +13,11 @@ const LINES = {
   over: { text: 'done', mood: 'good' },
 };
 
+/** A long name breaks behind its slashes. @param {string} text */
+function breakable(text) {
+  return text.replaceAll('/', '/\u200b');
+}
+
 export class LobbyView {
   /** @param {Document} page */
   constructor(page) {
@@ -31,6 +36,7 @@ export class LobbyView {
     const { text, mood } = LINES[state];
     this.get('line').textContent = text;
     this.get('line').className = mood;
+    this.get('progress').hidden = state === 'taken';
     if (state === 'taken') {
       this.get('headline').textContent = 'This place is taken';
       this.get('what').textContent = 'Another browser has opened the same URL. Close the page there and this one takes over; '
@@ -44,11 +50,10 @@ export class LobbyView {
     this.setFact('WebGPU', visitor.webgpu ? 'there' : 'not there');
     this.setFact('WebNN', visitor.webnn ? 'there' : 'not there');
     this.setFact('Isolation', visitor.isolated ? 'yes: fine clock, shared memory' : 'no: coarse clock, one thread');
-    this.setFact('Screen', '');
     if (visitor.secure) return;
     const port = place.port || '80';
     this.get('advice').hidden = false;
-    this.get('advice-text').textContent = 'This page came over http from another machine, which is no secure context: the '
+    this.get('advice-text').textContent = 'This page came over http and not from loopback, which is no secure context: the '
       + 'browser hides WebGPU and WebNN, gives wasm one thread and a coarse clock. Start again with --certificate FILE '
       + `--key FILE; or forward the port (on a cable: adb reverse tcp:${port} tcp:${port}) and open the URL with 127.0.0.1.`;
   }
@@ -79,7 +84,7 @@ export class LobbyView {
     this.get('headline').textContent = over ? 'Done. You may close this page.'
       : order ? `Round ${order.number} of ${rounds}` : ended ? 'Waiting for the next round' : 'Waiting for the first round';
     this.get('what').textContent = over ? 'The results are in the terminal where it was started.'
-      : order ? order.what : 'Leave this page open and in front; it is told what to do.';
+      : order ? breakable(order.what) : 'Leave this page open and in front; it is told what to do.';
     const bar = /** @type {HTMLProgressElement} */ (this.get('progress'));
     bar.max = Math.max(1, rounds);
     bar.value = over ? bar.max : ended;
@@ -105,7 +110,7 @@ export class LobbyView {
   /** @param {string} text */
   item(text) {
     const item = this.page.createElement('li');
-    item.textContent = text;
+    item.textContent = breakable(text);
     return item;
   }
 

@@ -70,6 +70,11 @@ class Invitation:
     rounds: int
 
 
+def as_its_device_sees(case: Case) -> str:
+    """A Case in words for the device that is to do it, which knows who it is."""
+    return case.model_copy(update={"browser": None, "browser_version": None}).slug
+
+
 @runtime_checkable
 class Inviting(Protocol):
     """An Executor for devices that come by themselves."""

@@ -13,7 +13,7 @@ from harness.core.visits import Told
 from harness.execute.attach_driver import AttachDriver, who
 from harness.execute.doors import Reception
 from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
-from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakReset
+from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakReset, as_its_device_sees
 from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
@@ -110,7 +110,7 @@ class PageExecutor:
         place = self._server.lobby.place(case.browser_version or "") if self._server and case.browser else None
         if place is not None and catalog.browsers()[case.browser or ""].driver == "attach":
             place.ended += 1
-            place.told.append(Told(what=case.slug, outcome=outcome, reason=reason))
+            place.told.append(Told(what=as_its_device_sees(case), outcome=outcome, reason=reason))
             await place.tell()
 
     async def _announced(self, browser: Browser, assignment: Assignment) -> Browser:
@@ -118,7 +118,7 @@ class PageExecutor:
         device = assignment.case.browser_version or ""
         place = (await self._serve()).lobby.place(device)
         if place is not None:
-            place.what = assignment.case.slug
+            place.what = as_its_device_sees(assignment.case)
             place.away_s = min(self._limits.away_s, assignment.silence_limit_s / 2)
         return browser.model_copy(update={"name": f"{browser.name}@{device}"})
 

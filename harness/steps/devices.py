@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from harness import catalog
 from harness.core.nouns import Case, Plan, PlannedCase, PlannedRound
 from harness.core.rounds import Round
-from harness.execute.executor import Invitation, Inviting
+from harness.execute.executor import Invitation, Inviting, as_its_device_sees
 from harness.steps.workplace import Workplace
 
 
@@ -47,7 +47,7 @@ def device_of(case: Case) -> str | None:
 def _invitation(device: str, cases: Sequence[Case], plan: Plan, history: Sequence[Round]) -> Invitation:
     ids = {case.case_id for case in cases}
     done = sum(1 for round_ in history if round_.case_id in ids)
-    return Invitation(device, tuple(case.slug for case in cases), len(cases) * plan.policy.rounds - done)
+    return Invitation(device, tuple(as_its_device_sees(case) for case in cases), len(cases) * plan.policy.rounds - done)
 
 
 def _without(missing: dict[str, str], point: PlannedCase) -> PlannedCase:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 PATIENCE_S = 60.0
 # A closed network must not keep them busy; nothing here is about what is measured.
@@ -49,6 +50,21 @@ def opened(engine: str, url: str, profile: Path, *more: str) -> Iterator[subproc
             yield browser
         finally:
             end(browser)
+
+
+def look_away(profile: Path, seconds: float) -> None:
+    """Another tab in front of a Chromium's page for a while: opened with `--remote-debugging-port=0`."""
+    told = profile / "DevToolsActivePort"
+    ends_at = time.monotonic() + PATIENCE_S
+    while not told.is_file() or not told.read_text("utf-8"):
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+    address = f"http://127.0.0.1:{told.read_text('utf-8').split()[0]}/json"
+    pages = json.load(urlopen(f"{address}/list"))
+    page = next(each["id"] for each in pages if "attach.html" in each["url"])
+    urlopen(Request(f"{address}/new?about:blank", method="PUT")).close()
+    time.sleep(seconds)
+    urlopen(f"{address}/activate/{page}").close()
 
 
 def end(browser: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.core.nouns import Artifact
 from tests.e2e.cutting import CuttingProxy
-from tests.e2e.others import TINY, Attaching, attaching, end, opened
+from tests.e2e.others import TINY, Attaching, attaching, end, look_away, opened
 
 
 @pytest.fixture
@@ -119,6 +119,21 @@ def test_a_device_that_never_comes_and_one_that_goes_away_fail_alone(place: Path
     assert (gone["outcome"], gone["code"]) == ("failed", "device_gone")
     assert "did not come back within 3 s" in gone["reason"]
     assert cases["chromium"]["outcome"] == "ok" and cases["chromium"]["rounds"] == 2, "the others go on"
+
+
+def test_a_page_that_nobody_looks_at_says_so(place: Path) -> None:
+    with (
+        attaching(place, "--rounds", "1", "--budget", "6s") as run,
+        opened("chromium", run.url(), place / "c", "--remote-debugging-port=0"),
+    ):
+        run.wait_for("a browser is here")
+        look_away(place / "c", 2.0)
+        (case,) = run.answer()["cases"]
+    assert case["outcome"] == "ok", case["reason"]
+    notes = [event for event in events(run, "note") if event["data"].get("code") == "hidden"]
+    hidden = [event["provenance"]["visibility"] == "hidden" for event in events(run, "hello")]
+    assert notes or any(hidden), "it was hidden before or during the round"
+    assert any("the page was hidden" in doubt for doubt in case["doubts"])
 
 
 def listeners(pid: int) -> set[tuple[str, int]]:
