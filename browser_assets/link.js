@@ -10,7 +10,7 @@
  */
 
 const AGAIN_AFTER_MS = 500;
-const ATTEMPTS = 40;
+const ATTEMPTS = 240; // two minutes: a phone that was put away comes back
 const ALIVE_EVERY_MS = 1_000;
 
 /**
@@ -30,12 +30,17 @@ export class Link {
     const scheme = place.protocol === 'https:' ? 'wss:' : 'ws:';
     // A reload is another page with the same address; it must not take the place of the one that began the Round.
     this.url = `${scheme}//${place.host}/link/${place.hash.slice(1)}?page=${String(Math.random()).slice(2)}`;
+    // A page that was opened by hand says itself which Case it is for.
+    const asked = new URLSearchParams(place.search).get('case');
+    if (asked !== null) this.url += `&case=${encodeURIComponent(asked)}`;
     /** @type {string[]} everything, since a frame that was sent may be lost with the connection */
     this.said = [];
     this.linked = false;
     /** @type {string | undefined} */
     this.last = undefined;
     this.stopped = false;
+    /** @type {string | null} what the conductor says at the end to who opened the page by hand */
+    this.told = null;
     this.attempts = 0;
     /** @type {ReturnType<typeof deferred<Order>>} */
     this.order = deferred();
@@ -122,6 +127,7 @@ export class Link {
       this.order.resolve(message);
       this.goOn(message.heard ?? 0);
     } else if (message.event === 'stop' || this.last !== undefined) {
+      if (message.event === 'ack') this.told = message.said;
       this.finish();
     }
   }

@@ -1,8 +1,10 @@
-// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns}.py. Do not edit.
+// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,visits}.py. Do not edit.
 // Every field is required: a receiver always gets it, and a sender must say it.
 
 export interface Ack {
   event: 'ack';
+  /** for who opened the page by hand: what came of it */
+  said: string | null;
 }
 
 export interface Alive {
@@ -189,6 +191,13 @@ export interface Note {
   data: Record<string, unknown>;
 }
 
+export interface Order {
+  url: string;
+  what: string;
+  /** 1 for the first Round of this device in this run */
+  number: number;
+}
+
 export interface OutputTensor {
   name: string;
   dtype: string;
@@ -237,8 +246,27 @@ export interface Samples {
   durations_ns: Array<number>;
 }
 
+export interface State {
+  event: 'state';
+  device: string;
+  /** for this device, at most */
+  rounds: number;
+  /** what comes, in words */
+  cases: Array<string>;
+  /** how many of the Rounds have */
+  ended: number;
+  /** the latest ones that have ended, the last one last */
+  told: Array<Told>;
+  order: Order | null;
+  over: boolean;
+}
+
 export interface Stop {
   event: 'stop';
+}
+
+export interface Taken {
+  event: 'taken';
 }
 
 export interface Tensor {
@@ -249,5 +277,29 @@ export interface Tensor {
   file: string;
 }
 
+export interface Told {
+  what: string;
+  outcome: 'ok' | 'unsupported' | 'failed';
+  reason: string | null;
+}
+
+export interface Visitor {
+  event: 'visitor';
+  /** which load of the page it is */
+  page: string;
+  user_agent: string;
+  /** `name version` of navigator.userAgentData, the full ones where it tells them */
+  brands: Array<string>;
+  /** 390×844 @3, in CSS pixels with their ratio */
+  screen: string;
+  visibility: string;
+  /** whether it is a secure context: without one there is no WebGPU and no isolation */
+  secure: boolean;
+  isolated: boolean;
+  webgpu: boolean;
+  webnn: boolean;
+}
+
 export type Up = Hello | Phase | Samples | Note | Outputs | Alive | Done | Failed | Refused;
 export type Down = CaseMessage | Probe | Ack | Stop;
+export type LobbyDown = State | Taken;

@@ -18,6 +18,7 @@ import { memoryOfPage } from './memory.js';
 import { openSession, probeFor, softwareOf } from './opening.js';
 import { Panel } from './panel.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
+import { tellWhenHidden } from './visibility.js';
 
 const MEMORY_IS_READ_MS = 250;
 const LOSS_IS_TOLD_MS = 200;
@@ -116,6 +117,7 @@ async function doRound(message) {
   try {
     const provenance = await probeFor(message);
     session = await open(message, provenance);
+    tellWhenHidden(document, () => performance.now(), (event) => link.send(event));
     await measure(message, session, Number(provenance.clock_step_ns));
   } catch (error) {
     if (error instanceof Stopped) return;
@@ -193,6 +195,7 @@ async function measure(message, session, step_ns) {
   }
   panel.set('phase', 'done');
   await link.sendLast({ event: 'done', stopped_by });
+  if (link.told !== null) panel.set('phase', link.told); // opened by hand: nobody else will say what came of it
 }
 
 /**

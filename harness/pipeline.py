@@ -12,6 +12,7 @@ from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
 from harness.plan.schedule import Interleaved, Schedule
+from harness.steps.devices import received, tell_device
 from harness.steps.exporting import export_all
 from harness.steps.fetching import fetch_all
 from harness.steps.one_round import do_round, now
@@ -54,14 +55,16 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
         workplace.watcher.started(run.run_id, run.plan, len(history))
         exported = await export_all(run.plan, workplace)
         refuse_other_artifacts(history, exported.artifacts)
-        ready = await fetch_all(exported.plan, workplace)
-        records.begin(await quietened(run.model_copy(update={"plan": ready}), workplace), history)
-        schedule: Schedule = Interleaved(ready)
+        plan = await fetch_all(exported.plan, workplace)
+        plan = await received(plan, history, workplace)
+        records.begin(await quietened(run.model_copy(update={"plan": plan}), workplace), history)
+        schedule: Schedule = Interleaved(plan)
         while planned := schedule.next(history):
             workplace.watcher.round_started(planned, schedule.total)
             artifact = exported.artifacts[planned.case.case_id]
             round_ = await do_round(planned, records.run, artifact, workplace, records.journal)
             history.append(round_)
+            await tell_device(planned, round_, workplace)
             mine = [earlier for earlier in history if earlier.case_id == round_.case_id]
             result = result_of(run.run_id, planned.case, mine)
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)

@@ -55,6 +55,12 @@ class Silent:
     def warned(self, text: str) -> None:
         self.said.append(f"warned {text}")
 
+    def invited(self, device: str, urls: Sequence[str]) -> None:
+        self.said.append(f"invited {device}")
+
+    def arrived(self, device: str, who: str) -> None:
+        self.said.append(f"arrived {device}")
+
 
 def well(assignment: Assignment, factor: float = 1.0) -> list[Event]:
     outputs = [

@@ -22,8 +22,8 @@ class Difference:
 
 
 def between_versions(points: Sequence[Point]) -> list[Difference]:
-    """Within one Run: between the versions that stand side by side in it."""
-    return differences(side_by_side(points))
+    """Between the versions that stand side by side in one Run. Two devices are no versions of one another."""
+    return differences(pair for pair in side_by_side(points) if pair[0][0].browser != "attached")
 
 
 def between_runs(before: Sequence[Point], after: Sequence[Point]) -> list[Difference]:

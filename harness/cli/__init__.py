@@ -2,7 +2,8 @@
 
 __init__.py  the program: verbs, errors → exit codes
 options.py   SELECTION and the other options that verbs share
-measure.py   plan, export, run, coverage, demo
+measure.py   plan, export, run, attach, coverage, demo
+attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query
 upkeep.py    db
 """
@@ -27,6 +28,7 @@ _VERBS = {
     "export": "measure",
     "run": "measure",
     "coverage": "measure",
+    "attach": "measure",
     "show": "look",
     "query": "look",
     "db": "upkeep",

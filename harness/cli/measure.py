@@ -1,4 +1,4 @@
-"""plan, export, run, coverage, demo."""
+"""plan, export, run, attach, coverage, demo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.attaching import asked_of, attach_options, reception_of
 from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
 from harness.core.errors import UserMistake
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from harness.core.nouns import Plan
+    from harness.execute.doors import Reception
     from harness.pipeline import Outcome
     from harness.plan.incremental import Reuse
     from harness.plan.selection import Selection
@@ -126,6 +128,51 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
 
 @click.command()
 @selection_options
+@attach_options
+@click.option("--by-hand", is_flag=True, help="One URL per case, to open as often as one likes; nothing is stored.")
+@click.option("--resume", metavar="RUN_ID|last", help="Go on with a run that was interrupted; takes no selection.")
+@db_option
+@json_option
+def attach(spec: Path | None, db: Path, as_json: bool, by_hand: bool, resume: str | None, **options: Any) -> int:
+    """A URL (and a QR code beyond loopback): any browser that opens it becomes a platform.
+
+    It is `run --browser attached[@NAME]`; default: the demo's model on wasm, webgpu, webnn, one device.
+    """
+    from harness.pipeline import resume_run, run_plan
+    from harness.plan.selection import make_selection, read_spec
+
+    with leaving_nothing():
+        reception = reception_of(options)
+        flags = given(options)
+        devices = flags.pop("device", ())
+        if resume is not None:
+            if spec is not None or flags or devices or by_hand:
+                raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
+            return _shown(_carry_out(lambda place: resume_run(resume, place), db, reception), as_json)
+        asked = asked_of({**(read_spec(spec) if spec else {}), **flags}, devices, DEMO)
+        planned = _plan(make_selection(None, asked), db).plan
+        if by_hand:
+            return _by_hand(planned, db, reception)
+        command = shlex.join(["harness", *sys.argv[1:]])
+        return _shown(_carry_out(lambda place: run_plan(planned, place, command), db, reception), as_json)
+
+
+def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
+    """Serves until it is told to stop, which is how it ends when all is well."""
+    from harness.steps.by_hand import serve_by_hand
+    from harness.steps.workplace import Workplace
+
+    with closing(_progress()) as watcher:
+        place = Workplace(database=absolute(db), executors={}, watcher=watcher)
+        try:
+            carry_out(serve_by_hand(planned, place, lambda text: click.echo(text, err=True), reception.door))
+        except KeyboardInterrupt:
+            click.echo("closed; nothing was stored", err=True)
+    return 0
+
+
+@click.command()
+@selection_options
 @click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
 @db_option
 @json_option
@@ -206,11 +253,13 @@ def _run(planned: Plan, db: Path) -> Outcome:
     return _carry_out(lambda place: run_plan(planned, place, command), db)
 
 
-def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path) -> Outcome:
+def _carry_out(
+    work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, reception: Reception | None = None
+) -> Outcome:
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=RealExecutors(), watcher=watcher)
+        place = Workplace(database=absolute(db), executors=RealExecutors(reception), watcher=watcher)
         try:
             return carry_out(work(place))
         except KeyboardInterrupt:

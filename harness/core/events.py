@@ -158,6 +158,7 @@ class Probe(Frozen):
 
 class Ack(Frozen):
     event: Literal["ack"] = "ack"
+    said: Text | None = Field(default=None, description="for who opened the page by hand: what came of it")
 
 
 class Stop(Frozen):

@@ -307,7 +307,7 @@ class Browser(Frozen):
 
     name: str
     title: str
-    engine: Literal["chromium", "firefox", "webkit"]
+    engine: Literal["chromium", "firefox", "webkit", "any"]
     driver: Literal["playwright", "selenium", "attach"]
     find: tuple[dict[str, str], ...] = Field(
         description="places to look, in order; each has one of npm (package), playwright (its own build), channel"
@@ -324,7 +324,7 @@ class Browser(Frozen):
     options_key: str | None = Field(default=None, description="where a WebDriver wants the binary and its flags")
     needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
     keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
-    at: str | None = Field(default=None, description="the version, or the program's path, that was asked for")
+    at: str | None = Field(default=None, description="the version, program or device that was asked for")
     limits: tuple[str, ...] = ()
     fills: dict[str, str] = Field(default_factory=dict, description="platform that it lacks → what would fill the hole")
 

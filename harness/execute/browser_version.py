@@ -21,6 +21,8 @@ def version_without_starting(browser: Browser) -> str:
     The places are tried in the drivers' order. Playwright pins the builds it downloads, so its version names theirs.
     A program of somebody's own may be built anew under the same version: its bytes count as well.
     """
+    if browser.driver == "attach":  # it comes by itself, and says then which it is
+        return UNKNOWN_VERSION
     if browser.at is not None:
         if not is_program(browser.at):
             return f"{browser.package} {browser.at}"

@@ -1,7 +1,7 @@
 """What it is to drive a browser: find it, start it with what the platform needs, open a URL, end it.
 
-A driver is one class with `open`, `end` and `close`: Playwright's, and Selenium's (WebKitGTK, Safari). `attach` (a
-person opens the URL) fits the same methods, because all else goes through the page's websocket.
+A driver is one class with `open`, `end` and `close`: Playwright's, Selenium's (WebKitGTK, Safari), and that of browsers
+which a person has opened. All else goes through the page's websocket.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ class Limits:
     close_s: float = 10.0
     # A page that computes in its main thread cannot reconnect meanwhile; longer than this it is given up.
     link_s: float = 30.0
+    # A device that a person carries about; never more than half of the silence that ends a Round.
+    away_s: float = 120.0
     probe_s: float = 60.0
     # A set of flags for a GPU may hang the browser: then it is not the set for this machine.
     flags_s: float = 20.0
@@ -46,6 +48,7 @@ class Tab:
     provenance: dict[str, Any]
     pid: int | None
     rounds_before: int = 0  # that its browser has served
+    link_s: float | None = None  # how long its line may be down; None: as everywhere
     console: list[str] = field(default_factory=list)
     # To be called once the page has spoken, for drivers that must know then what it runs in.
     arrived: Callable[[], None] = lambda: None

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.core.events import CaseMessage, Event
-from harness.core.nouns import Artifact, Case, LoopPolicy
+from harness.core.nouns import Artifact, Case, LoopPolicy, Outcome
 
 # process id of a worker or a browser's root → bytes by source
 MemoryProbe = Callable[[int], dict[str, int]]
@@ -59,3 +59,36 @@ class FakeExecutor:
 
     async def close(self) -> None:
         return None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A device that is to open our URL, and what will be asked of it; "" is the device without a name."""
+
+    device: str
+    cases: tuple[str, ...]
+    rounds: int
+
+
+def as_its_device_sees(case: Case) -> str:
+    """A Case in words for the device that is to do it, which knows who it is."""
+    return case.model_copy(update={"browser": None, "browser_version": None}).slug
+
+
+@runtime_checkable
+class Inviting(Protocol):
+    """An Executor for devices that come by themselves."""
+
+    async def receive(
+        self,
+        invitations: Sequence[Invitation],
+        invited: Callable[[str, Sequence[str]], None],
+        arrived: Callable[[str, str], None],
+    ) -> dict[str, str]:
+        """Waits until all are here; gives device → why it is not. `invited` hears each device's URLs, the best first;
+        `arrived` who came, in words."""
+        ...
+
+    async def tell(self, case: Case, outcome: Outcome, reason: str | None) -> None:
+        """Tell the Case's device, if it has one, how its Round ended."""
+        ...

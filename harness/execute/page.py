@@ -1,7 +1,7 @@
 """A page in a browser: one fresh tab and one seat at the page server per Round, in a fresh browser or in a kept one."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,13 @@ from typing import Any
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.events import LAST_WORDS, CaseMessage, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
-from harness.core.nouns import Browser, FlagSet
+from harness.core.nouns import Browser, Case, FlagSet, Outcome
 from harness.core.units import parse_rate
+from harness.core.visits import Told
+from harness.execute.attach_driver import AttachDriver, who
+from harness.execute.doors import Reception
 from harness.execute.drivers import FIRST_LOAD, BrowserFailed, Driver, Limits, Tab
-from harness.execute.executor import Assignment, MemoryProbe, PeakReset
+from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakReset, as_its_device_sees
 from harness.execute.files import Pipe
 from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
@@ -35,10 +38,14 @@ _DRIVERS: dict[str, type[PlaywrightDriver] | type[SeleniumDriver]] = {
 class PageExecutor:
     """Runs Rounds in browsers; the page server and the drivers start with the first of them."""
 
-    def __init__(self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None,
+        reception: Reception | None = None,
+    ) -> None:  # fmt: skip
         self._memory = memory
         self._reset_peaks = reset_peaks
         self._limits = limits or Limits()
+        self._reception = reception or Reception()
         self._server: PageServer | None = None
         self._drivers: dict[str, Driver] = {}
         self._chosen: dict[tuple[str, str], tuple[FlagSet, dict[str, Any]]] = {}
@@ -60,6 +67,8 @@ class PageExecutor:
         (await self._serve()).pipe = Pipe(parse_rate(case.network)) if case.network else None
         asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
         browser = await self._fit(asked, case.platform)
+        if browser.driver == "attach":
+            await self._announce(assignment)
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
         warm = case.isolation == "zygote"
         async with aclosing(self._converse(browser, case.platform, seat, warm)) as events:
@@ -91,6 +100,32 @@ class PageExecutor:
         if hello is None:
             return Failed(code="silence", reason="the probe page said nothing")
         return hello.model_copy(update={"provenance": {**hello.provenance, **found}})
+
+    async def receive(
+        self, invitations: Sequence[Invitation], invited: Callable[[str, Sequence[str]], None],
+        arrived: Callable[[str, str], None],
+    ) -> dict[str, str]:  # fmt: skip
+        server = await self._serve()
+        for each in invitations:
+            token = server.lobby.invite(each).token
+            invited(each.device, [f"{url}#{token}" for url in server.outside_urls("attach.html")])
+        wait_s = self._reception.wait_s
+        missing = await server.lobby.arrivals(wait_s, lambda place: arrived(place.invitation.device, who(place)))
+        return {each.invitation.device: f"{each.name} did not come within {wait_s:g} s" for each in missing}
+
+    async def tell(self, case: Case, outcome: Outcome, reason: str | None) -> None:
+        place = self._server.lobby.place(case.browser_version or "") if self._server and case.browser else None
+        if place is not None and catalog.browsers()[case.browser or ""].driver == "attach":
+            place.ended += 1
+            place.told.append(Told(what=as_its_device_sees(case), outcome=outcome, reason=reason))
+            await place.tell()
+
+    async def _announce(self, assignment: Assignment) -> None:
+        """The device hears what comes, and how long it may be away."""
+        place = (await self._serve()).lobby.place(assignment.case.browser_version or "")
+        if place is not None:
+            place.what = as_its_device_sees(assignment.case)
+            place.away_s = min(self._limits.away_s, assignment.silence_limit_s / 2)
 
     async def close(self) -> None:
         for driver in self._drivers.values():
@@ -140,7 +175,8 @@ class PageExecutor:
             tab = await driver.open(browser, platform, first, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
             about = {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)}
-            listening = self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process", about)
+            isolation = "document" if browser.driver == "attach" else "zygote" if warm else "process"
+            listening = self._listen(tab, seat, fresh_peaks, isolation, about)
             async with aclosing(listening) as events:
                 async for event in events:
                     # Silence and a word out of turn are seen by others: they close us before the last word.
@@ -170,7 +206,7 @@ class PageExecutor:
     ) -> AsyncGenerator[Event, None]:
         greeted = False
         while True:
-            event = await _next_event(tab, seat, self._limits.link_s)
+            event = await _next_event(tab, seat, tab.link_s or self._limits.link_s)
             if isinstance(event, Outputs) and event.iteration == "last" and tab.pid is not None:
                 yield self._memory_note(tab.pid, fresh_peaks)
             if isinstance(event, Note) and event.data.get("read_memory") in _MARKS and tab.pid is not None:
@@ -201,13 +237,13 @@ class PageExecutor:
 
     async def _serve(self) -> PageServer:
         if self._server is None:
-            self._server = PageServer()
-            await self._server.open()
+            server = PageServer(self._reception.door)
+            await server.open()
+            self._server = server
+            self._drivers["attach"] = AttachDriver(server.lobby)
         return self._server
 
     def _driver(self, browser: Browser) -> Driver:
-        if browser.driver not in _DRIVERS:
-            raise Unsupported(f"{browser.name} is driven by {browser.driver}, which is not offered here")
         if browser.driver not in self._drivers:
             self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits)
         return self._drivers[browser.driver]

@@ -9,6 +9,7 @@ from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
 from harness.core.units import human_bytes, ms
+from harness.measure.attached import doubts_about_attached
 from harness.metrics import (
     latencies_ms,
     latency_estimate,
@@ -114,6 +115,7 @@ def doubts(case: Case, rounds: Sequence[Round]) -> tuple[str, ...]:
     found = [
         *_doubts_about_truth(rounds),
         *_doubts_about_device(case, timed),
+        *doubts_about_attached(timed),
         *_doubts_about_samples(timed),
         *_doubts_about_page(timed),
         *(note for one in timed for note in one.notes),

@@ -4,6 +4,7 @@ A version is resolved to an exact one when the Plan is made, so that a Case mean
 published version that begins so.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 
@@ -11,6 +12,7 @@ from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import Backend, Browser
 from harness.core.text import one_line
+from harness.core.visits import DEVICE_NAME
 
 # npm package → its published versions, oldest first; None where nobody can be asked now.
 Published = Callable[[str], Sequence[str] | None]
@@ -29,6 +31,9 @@ def browser_asked(typed: str, published: Published) -> tuple[str, str | None]:
         raise catalog.unknown("browser", name, catalog.browsers())
     if not at:
         return name, None
+    if browser.driver == "attach":
+        refuse_bad_device_name(at)
+        return name, at
     if "/" in at or "\\" in at:
         if shutil.which(at) is None:
             raise UserMistake("no_such_file", f"there is no program {one_line(at)}", f"write {name}@/path/to/a/browser")
@@ -36,9 +41,16 @@ def browser_asked(typed: str, published: Published) -> tuple[str, str | None]:
     return name, at if browser.package is None else _exact(browser.package, at, published)
 
 
+def refuse_bad_device_name(name: str) -> None:
+    """Raises UserMistake for what could not stand in a URL, a file's name and a line of a table."""
+    if not re.fullmatch(DEVICE_NAME, name):
+        hint = "small letters, digits and dashes, at most 32: --device phone,tablet-2"
+        raise UserMistake("bad_device_name", f"{one_line(name, 60)!r} is not a device's name", hint)
+
+
 def no_such_choice(browser: Browser, at: str | None) -> str | None:
     """Why a browser cannot be had in the version or as the program that was asked for; None where it can."""
-    if at is None:
+    if at is None or browser.driver == "attach":
         return None
     if "/" in at or "\\" in at:
         takes = browser.driver == "playwright"

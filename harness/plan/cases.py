@@ -138,6 +138,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
     if case.network is not None and backend.side == "native":
         return f"{backend.name} downloads nothing: --network is for pages"
+    if case.cache == "warm" and case.browser and catalog.browsers()[case.browser].driver == "attach":
+        return f"{case.browser} has a profile that is its owner's: --cache warm is for browsers that are started here"
     if case.isolation == "zygote" and backend.side == "native" and (reason := _no_zygote()):
         return reason
     if case.isolation == "zygote" and case.browser and not catalog.browsers()[case.browser].keeps:
@@ -195,7 +197,9 @@ def _places(name: str, selection: Selection) -> Iterator[_Place]:
     if backend.side == "native":
         yield backend, platform, device or devices[0], (None, None), None
         return
-    every = selection.browser if "all" not in selection.browser else tuple(catalog.browsers())
+    # All that can be started: nobody comes with a device because somebody asked for all browsers.
+    ours = tuple(name for name, each in catalog.browsers().items() if each.driver != "attach")
+    every = selection.browser if "all" not in selection.browser else ours
     for browser, runtime in product(every, runtimes_of(backend, selection.runtime)):
         browser_name, _, version = browser.partition("@")
         yield backend, platform, device or devices[0], (browser_name, version or None), runtime

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness import catalog
 from harness.core.nouns import Plan, PlannedCase, Policy
 from harness.core.rounds import KnownResult
 
@@ -58,6 +59,8 @@ def why_again(
     An `unsupported` that a worker or page said counts, with its one Round: it is asked again when a version changes,
     when it is too old, or with --force.
     """
+    if point.case.browser and catalog.browsers()[point.case.browser].driver == "attach":
+        return "nobody knows which device will be attached"
     age_s = (now - datetime.fromisoformat(result.measured_at)).total_seconds()
     if result.outcome == "failed":
         return "it failed then"

@@ -3,6 +3,8 @@
 More would disturb what is measured: the conductor shares the machine with it.
 """
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,6 +15,7 @@ from harness.core.rounds import CaseResult, Round
 from harness.core.statistics import median
 from harness.core.text import one_line
 from harness.core.units import ms
+from harness.show.invitation import invitation_lines
 from harness.show.table import duration, interval
 
 _REPAINTS_PER_SECOND = 2
@@ -81,6 +84,16 @@ class Progressing:
 
     def warned(self, text: str) -> None:
         self._console.print(f"[yellow]warning[/yellow] {escape(one_line(text))}", highlight=False)
+
+    def invited(self, device: str, urls: Sequence[str]) -> None:
+        for line in invitation_lines(device, urls):
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._bar.update(self._task, description="waiting for devices; nothing is measured meanwhile")
+
+    def arrived(self, device: str, who: str) -> None:
+        self._console.print(
+            escape(one_line(f"{device or 'a browser'} is here: {who}")), highlight=False, soft_wrap=True
+        )
 
     def close(self) -> None:
         self._bar.stop()

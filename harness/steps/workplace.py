@@ -1,6 +1,6 @@
 """Where things lie, who does the work, who looks on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from harness.core.events import Event
 from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
+from harness.execute.doors import Reception
 from harness.execute.executor import Executor
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 
@@ -22,6 +23,8 @@ class Watcher(Protocol):
     def heard(self, event: Event) -> None: ...
     def round_ended(self, round_: Round, result: CaseResult) -> None: ...
     def warned(self, text: str) -> None: ...
+    def invited(self, device: str, urls: Sequence[str]) -> None: ...
+    def arrived(self, device: str, who: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class RealExecutors(dict[str, Executor]):
     """Side → who does the work there, made when it is first asked for: a native sweep imports nothing that only
     browsers need."""
 
+    def __init__(self, reception: Reception | None = None) -> None:
+        super().__init__()
+        self._reception = reception
+
     def __missing__(self, side: str) -> Executor:
         if side == "native":
             from harness.execute.native import NativeExecutor
@@ -49,5 +56,5 @@ class RealExecutors(dict[str, Executor]):
         else:
             from harness.execute.page import PageExecutor
 
-            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree)
+            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, reception=self._reception)
         return self[side]

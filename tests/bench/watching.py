@@ -3,7 +3,7 @@
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +67,10 @@ class RoundWatcher:
 
     def warned(self, text: str) -> None:
         self._say(f"warning: {text}")
+
+    def invited(self, device: str, urls: Sequence[str]) -> None: ...
+
+    def arrived(self, device: str, who: str) -> None: ...
 
     @contextmanager
     def timing(self, owner: Any, name: str) -> Iterator[None]:

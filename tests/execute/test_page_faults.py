@@ -93,7 +93,7 @@ EVERYWHERE = [
     ("timer_error", "run", "page_error", "stray"),
     ("rejection", "run", "page_error", "nobody cares"),
     ("leave_blank", "run", "page_left", "about:blank"),
-    ("leave_page", "load", "page_left", "/page/run.html?other"),
+    ("leave_page", "load", "page_left", "/run.html?other"),
     ("reload", "run", "page_left", "a second time"),
     ("garbage", "load", "protocol", "not an Event"),
     ("binary", "load", "protocol", "a binary frame"),

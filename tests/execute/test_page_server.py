@@ -26,8 +26,12 @@ async def test_every_answer_isolates_the_page_also_a_refusal(
     server: PageServer, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     seat = seat_of(server, tmp_path)
-    for path in ("/page/run.html", "/page/run.js", f"/artifact/{seat.token}/model.bin", "/nothing", "/link/wrong"):
-        async with client.get(server.origin + path) as answer:
+    served = [server.page_url("run.html"), server.page_url("run.js")]
+    others = [f"/artifact/{seat.token}/model.bin", "/page/run.html", "/nothing", "/link/wrong", "/lobby/wrong"]
+    for path in [*served, *(server.origin + each for each in others)]:
+        async with client.get(path) as answer:
+            assert (answer.status == 200) is (path in served or "artifact" in path), path
+            assert answer.headers["Referrer-Policy"] == "no-referrer", path
             assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", path
             assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp", path
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", path

@@ -27,6 +27,12 @@ def seat(server: PageServer, tmp_path: Path) -> Seat:
     return taken
 
 
+def full(server: PageServer, seat: Seat, path: str) -> str:
+    """The URL of a path in which KEY and TOKEN stand for the real ones."""
+    key = server.page_url("").removeprefix(f"{server.origin}/page/").rstrip("/")
+    return server.origin + path.replace("KEY", key).replace("TOKEN", seat.token)
+
+
 def own_port(server: PageServer, name: str) -> str:
     return f"{name}:{server.origin.rsplit(':', 1)[1]}"
 
@@ -80,13 +86,15 @@ async def test_a_post_from_another_site_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("path", ["/page/run.html", "/artifact/TOKEN/model.bin"])
+@pytest.mark.parametrize("path", ["/page/KEY/run.html", "/artifact/TOKEN/model.bin"])
 async def test_another_name_for_this_address_is_refused(
     server: PageServer, client: aiohttp.ClientSession, seat: Seat, path: str
 ) -> None:
     for host in ("evil.example", own_port(server, "evil.example"), own_port(server, "localhost"), ""):
-        async with client.get(server.origin + path.replace("TOKEN", seat.token), headers={"Host": host}) as answer:
+        async with client.get(full(server, seat, path), headers={"Host": host}) as answer:
             assert answer.status in (400, 403), host
+    async with client.get(full(server, seat, path)) as answer:
+        assert answer.status == 200, "it is there under its own name"
 
 
 async def test_a_stranger_with_the_token_cannot_take_a_seat_that_is_taken(
@@ -141,17 +149,21 @@ async def test_a_frame_that_is_no_event_ends_the_round(
 @pytest.mark.parametrize(
     "path",
     [
-        "/artifact/T/../secret.txt", "/artifact/T/%2e%2e/secret.txt", "/artifact/T/..%2fsecret.txt",
-        "/artifact/T/%2e%2e%2fsecret.txt", "/artifact/T/..%5csecret.txt", "/artifact/T/link",
-        "/artifact/T/up/secret.txt",
-        "/artifact/T/loop", "/artifact/T/a%00b", "/artifact/T//etc/passwd", "/artifact/T/%2fetc%2fpasswd",
-        "/artifact/T/model.bin/..", "/artifact/T/", "/artifact/T/%252e%252e/secret.txt", "/artifact/T/" + "a" * 5000,
-        "/page/../pyproject.toml", "/page/%2e%2e/pyproject.toml", "/page/..%2fpyproject.toml",
-        "/page//etc/passwd", "/page/%2fetc%2fpasswd", "/page/..%5cpyproject.toml", "/page/", "/page/backends",
+        "/artifact/TOKEN/../secret.txt", "/artifact/TOKEN/%2e%2e/secret.txt", "/artifact/TOKEN/..%2fsecret.txt",
+        "/artifact/TOKEN/%2e%2e%2fsecret.txt", "/artifact/TOKEN/..%5csecret.txt", "/artifact/TOKEN/link",
+        "/artifact/TOKEN/up/secret.txt", "/artifact/TOKEN/loop", "/artifact/TOKEN/a%00b", "/artifact/TOKEN//etc/passwd",
+        "/artifact/TOKEN/%2fetc%2fpasswd", "/artifact/TOKEN/model.bin/..", "/artifact/TOKEN/",
+        "/artifact/TOKEN/%252e%252e/secret.txt", "/artifact/TOKEN/" + "a" * 5000,
+        "/page/KEY/../../pyproject.toml", "/page/KEY/%2e%2e/pyproject.toml", "/page/KEY/..%2fpyproject.toml",
+        "/page/KEY//etc/passwd", "/page/KEY/%2fetc%2fpasswd", "/page/KEY/..%5cpyproject.toml", "/page/KEY/",
+        "/page/KEY/backends", "/page/", "/page/run.html", "/page//run.html", "/page/GUESS/run.html",
+        "/page/%2e/run.html", "/page/KEYS/run.html", "/page/../browser_assets/run.html", "/page/key/run.html",
     ],
 )  # fmt: skip
-async def test_no_path_leads_outside(server: PageServer, client: aiohttp.ClientSession, seat: Seat, path: str) -> None:
-    url = URL(server.origin + path.replace("/T/", f"/{seat.token}/"), encoded=True)
+async def test_no_path_leads_outside_or_past_the_key(
+    server: PageServer, client: aiohttp.ClientSession, seat: Seat, path: str
+) -> None:
+    url = URL(full(server, seat, path), encoded=True)
     async with client.get(url, allow_redirects=False) as answer:
         body = await answer.read()
         assert answer.status in (400, 403, 404), answer.status
@@ -162,8 +174,8 @@ async def test_no_path_leads_outside(server: PageServer, client: aiohttp.ClientS
 async def test_other_methods_are_refused(
     server: PageServer, client: aiohttp.ClientSession, seat: Seat, method: str
 ) -> None:
-    for path in ("/page/run.html", f"/artifact/{seat.token}/model.bin", f"/outputs/{seat.token}/last/0"):
-        async with client.request(method, server.origin + path, headers={"Origin": server.origin}) as answer:
+    for path in ("/page/KEY/run.html", "/artifact/TOKEN/model.bin", "/outputs/TOKEN/last/0", "/lobby/TOKEN"):
+        async with client.request(method, full(server, seat, path), headers={"Origin": server.origin}) as answer:
             assert answer.status in (400, 403, 404, 405), (method, path)
             assert "Access-Control-Allow-Origin" not in answer.headers
 
@@ -171,9 +183,9 @@ async def test_other_methods_are_refused(
 async def test_huge_headers_are_refused_and_the_server_lives_on(
     server: PageServer, client: aiohttp.ClientSession, seat: Seat
 ) -> None:
-    async with client.get(f"{server.origin}/page/run.html", headers={"X-Long": "x" * 100_000}) as answer:
+    async with client.get(server.page_url("run.html"), headers={"X-Long": "x" * 100_000}) as answer:
         assert answer.status == 400
-    async with client.get(f"{server.origin}/page/run.html") as answer:
+    async with client.get(server.page_url("run.html")) as answer:
         assert answer.status == 200
 
 

@@ -11,10 +11,11 @@ from pydantic import TypeAdapter
 
 from harness.core.events import Ack, CaseMessage, Event, Probe, Stop
 from harness.core.nouns import Backend
+from harness.core.visits import LobbyDown, Visitor
 
 TARGET = Path(__file__).parents[2] / "browser_assets" / "protocol.d.ts"
 _HEADING = """\
-// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns}.py. Do not edit.
+// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,visits}.py. Do not edit.
 // Every field is required: a receiver always gets it, and a sender must say it.
 """
 _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
@@ -22,7 +23,10 @@ _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean"
 
 def generate() -> str:
     """The whole file, without writing it."""
-    roots: dict[str, Any] = {"Up": Event, "Down": Union[CaseMessage, Probe, Ack, Stop], "Backend": Backend}
+    roots: dict[str, Any] = {
+        "Up": Event, "Down": Union[CaseMessage, Probe, Ack, Stop], "Backend": Backend,
+        "Visitor": Visitor, "LobbyDown": LobbyDown,
+    }  # fmt: skip
     definitions: dict[str, dict[str, Any]] = {}
     aliases = []
     for name, root in roots.items():

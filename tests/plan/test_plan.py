@@ -123,9 +123,29 @@ def test_only_a_browser_that_can_be_kept_is_kept() -> None:
     assert "use --isolation process" in (asked.cases[1].reason or "")
 
 
-def test_all_browsers_are_those_of_the_catalogue() -> None:
+def test_all_browsers_are_those_of_the_catalogue_that_can_be_started() -> None:
     asked = plan(model="bert", hardware="wasm", browser=("all",))
-    assert [point.case.browser for point in asked.cases] == list(catalog.browsers())
+    assert {*catalog.browsers()} - {point.case.browser for point in asked.cases} == {"attached"}
+
+
+def test_attached_devices_have_names_of_their_own() -> None:
+    asked = plan(model="bert", hardware="wasm", browser=("attached", "attached@phone", "attached@tablet-2"))
+    assert [point.case.browser_version for point in asked.cases] == [None, "phone", "tablet-2"]
+    assert len({point.case.case_id for point in asked.cases}) == 3
+
+
+@pytest.mark.parametrize("name", ["Phone", "a b", "../x", "-x", "x-", "a" * 33, "ф", "<b>", "a\n", "a@b", "a/b"])
+def test_a_device_is_named_by_a_short_word(name: str) -> None:
+    with pytest.raises(UserMistake) as caught:
+        plan(model="bert", hardware="wasm", browser=(f"attached@{name}",))
+    assert caught.value.code == "bad_device_name"
+
+
+def test_an_attached_browsers_profile_and_process_are_not_ours_to_set() -> None:
+    warm = plan(model="bert", hardware="wasm", browser=("attached",), cache="warm").cases[0]
+    assert warm.outcome == "unsupported" and "its owner's" in (warm.reason or "")
+    kept = plan(model="bert", hardware="wasm", browser=("attached",), isolation="zygote").cases[0]
+    assert kept.outcome == "unsupported" and "cannot be kept" in (kept.reason or "")
 
 
 def test_a_zygote_is_asked_for_and_offered_only_where_a_fork_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
