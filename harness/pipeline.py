@@ -64,6 +64,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
             result = result_of(run.run_id, planned.case, mine)
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
+            await workplace.linger()  # only now: whoever ends the run there has lost nothing
     return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made, history)
 
 

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ import click
 
 from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.seeing import once, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.core.text import one_line
+from harness.execute.seeing import NOBODY, Seeing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -105,6 +108,7 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
 
 @click.command()
 @selection_options
+@seeing_options
 @click.option("--resume", metavar="RUN_ID|last", help="Go on with a run that was interrupted; takes no selection.")
 @db_option
 @json_option
@@ -113,19 +117,21 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
     from harness.pipeline import resume_run
     from harness.show.plan import again_lines
 
+    seeing = take_seeing(options, absolute(db))
     with leaving_nothing():
         if resume is None:
-            found = _plan(_select(spec, options), db)
+            found = _plan(_select(spec, options, seeing), db)
             for line in again_lines(found.again):
                 click.echo(line, err=True)
-            return _measure(found.plan, db, as_json)
+            return _shown(_run(found.plan, db, seeing), as_json)
         if spec is not None or given(options):
             raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
-        return _shown(_carry_out(lambda place: resume_run(resume, place), db), as_json)
+        return _shown(_carry_out(lambda place: resume_run(resume, place), db, seeing), as_json)
 
 
 @click.command()
 @selection_options
+@seeing_options
 @db_option
 @json_option
 def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
@@ -138,10 +144,11 @@ def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.show.as_json import coverage_as_json
     from harness.show.matrix import matrix_table
 
+    seeing = take_seeing(options, absolute(db))
     with leaving_nothing():
         asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
         planned = _plan(make_selection(None, asked), db).plan
-        outcome = _run(planned, db)
+        outcome = _run(planned, db, seeing)
     if as_json:
         stages = {
             case.case_id: stage_of(result, [one for one in outcome.rounds if one.case_id == case.case_id])
@@ -163,13 +170,15 @@ def demo(db: Path, as_json: bool, **options: Any) -> int:
     from harness.plan.selection import make_selection
 
     with leaving_nothing():
-        return _measure(_plan(make_selection(None, {**DEMO, **given(options)}), db).plan, db, as_json)
+        planned = _plan(make_selection(None, {**DEMO, **given(options)}), db).plan
+        return _shown(_run(planned, db), as_json)
 
 
-def _select(spec: Path | None, options: dict[str, Any]) -> Selection:
-    from harness.plan.selection import make_selection
+def _select(spec: Path | None, options: dict[str, Any], seeing: Seeing = NOBODY) -> Selection:
+    from harness.plan.selection import make_selection, read_spec
 
-    return make_selection(spec, given(options))
+    asked = {**(read_spec(spec) if spec else {}), **given(options)}
+    return make_selection(None, once(seeing, asked))
 
 
 def _plan(selection: Selection, db: Path) -> Reuse:
@@ -180,22 +189,19 @@ def _plan(selection: Selection, db: Path) -> Reuse:
     return reuse_known(make_plan(selection, inspect_model), selection, absolute(db))
 
 
-def _measure(planned: Plan, db: Path, as_json: bool) -> int:
-    return _shown(_run(planned, db), as_json)
-
-
-def _run(planned: Plan, db: Path) -> Outcome:
+def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY) -> Outcome:
     from harness.pipeline import run_plan
 
     command = shlex.join(["harness", *sys.argv[1:]])
-    return _carry_out(lambda place: run_plan(planned, place, command), db)
+    return _carry_out(lambda place: run_plan(planned, place, command), db, seeing)
 
 
-def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path) -> Outcome:
+def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, seeing: Seeing) -> Outcome:
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=RealExecutors(), watcher=watcher)
+        executors = RealExecutors(replace(seeing, say=watcher.told))
+        place = Workplace(database=absolute(db), executors=executors, watcher=watcher)
         try:
             return carry_out(work(place))
         except KeyboardInterrupt:

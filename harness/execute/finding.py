@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import Unsupported
 from harness.core.nouns import Browser
-from harness.execute.embedded import find_embedded
+from harness.execute.embedded import embedded_package, find_embedded
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,31 @@ class Found:
     environment: dict[str, str]
     channel: str | None = None
     binary: Path | None = None  # the browser whose WebDriver `program` is
+    passed_over: tuple[str, ...] = ()  # places that come first, and why it is not from there
 
 
-def find(browser: Browser) -> Found:
-    """The first place that holds it; raises Unsupported with what was looked for, and how to install it."""
+_NO_WINDOW = "the embedded build has no window; one that has: --browser chromium-system"
+
+
+def find(browser: Browser, headed: bool = False) -> Found:
+    """The first place that holds it; raises Unsupported with what was looked for, and how to install it.
+
+    `headed`: that holds one with a window; what has none is passed over.
+    """
     own = browser.root_environment if _is_root() else {}
     environment = {**os.environ, **own}
-    reasons = []
+    reasons: list[str] = []
     for place in browser.find:
         if "playwright" in place:
-            return Found(None, environment)
+            return Found(None, environment, passed_over=tuple(reasons) if headed else ())
         if "channel" in place:
             return Found(None, environment, place["channel"])
         if "npm" in place:
             try:
+                if headed:
+                    embedded_package(place["npm"])
+                    reasons.append(_NO_WINDOW)
+                    continue
                 program, its_own = find_embedded(place["npm"])
                 return Found(program, {**its_own, **own})
             except Unsupported as error:

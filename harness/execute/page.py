@@ -12,8 +12,10 @@ from harness.core.nouns import Browser, FlagSet
 from harness.execute.drivers import BrowserFailed, Driver, Limits, Tab
 from harness.execute.executor import Assignment, MemoryProbe, PeakReset
 from harness.execute.flags import candidates, is_real, not_tried, with_set
+from harness.execute.looking import Look, until_closed
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
+from harness.execute.seeing import NOBODY, Seeing
 from harness.execute.selenium_driver import SeleniumDriver
 from harness.execute.watchdog import watched
 
@@ -30,8 +32,13 @@ _DRIVERS: dict[str, type[PlaywrightDriver] | type[SeleniumDriver]] = {
 class PageExecutor:
     """Runs Rounds in browsers; the page server and the drivers start with the first of them."""
 
-    def __init__(self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None,
+        seeing: Seeing = NOBODY,
+    ) -> None:  # fmt: skip
         self._memory = memory
+        self._seeing = seeing
+        self._left_open: list[tuple[Driver, Tab, bool]] = []
         self._reset_peaks = reset_peaks
         self._limits = limits or Limits()
         self._server: PageServer | None = None
@@ -41,7 +48,9 @@ class PageExecutor:
     async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         case = assignment.case
         seat = Seat(
-            lambda seat: assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/"),
+            lambda seat: self._seeing.message(
+                assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/")
+            ),
             artifact_dir=assignment.artifact_dir, outputs_dir=assignment.outputs_dir,
         )  # fmt: skip
         if case.cache == "warm":
@@ -54,8 +63,7 @@ class PageExecutor:
             yield Refused(reason=f"a version of its own cannot be chosen for {browser.name} here")
             return
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
-        warm = case.isolation == "zygote"
-        async with aclosing(self._converse(browser, case.platform, seat, warm)) as events:
+        async with aclosing(self._converse(browser, case.platform, seat, assignment)) as events:
             async for event in events:
                 yield event
 
@@ -84,6 +92,16 @@ class PageExecutor:
         if hello is None:
             return Failed(code="silence", reason="the probe page said nothing")
         return hello.model_copy(update={"provenance": {**hello.provenance, **found}})
+
+    async def linger(self) -> None:
+        """Wait until the person who looks has closed the windows that were left open."""
+        while self._left_open:
+            driver, tab, keep = self._left_open.pop()
+            try:
+                self._seeing.say("the window stays open: close it to go on")
+                await until_closed(tab)
+            finally:
+                await driver.end(tab, keep)
 
     async def close(self) -> None:
         for driver in self._drivers.values():
@@ -120,19 +138,29 @@ class PageExecutor:
         return "the probe page said nothing"
 
     async def _converse(
-        self, browser: Browser, platform: str | None, seat: Seat, warm: bool = False
+        self, browser: Browser, platform: str | None, seat: Seat, assignment: Assignment | None = None
     ) -> AsyncGenerator[Event, None]:
-        """`warm`: in a browser that was kept, if there is one; and kept again, unless something went wrong."""
+        """A Round's words, or a probe's. A `zygote`'s Round is in a browser that was kept, if there is one; and it is kept
+        again, unless something went wrong."""
         tab: Tab | None = None
+        look: Look | None = None
         well = False
+        warm = assignment is not None and assignment.case.isolation == "zygote"
         server = await self._serve()
         try:
             driver = self._driver(browser)
             url = server.take(seat)
             tab = await driver.open(browser, platform, server.take(seat.rehearsal) if seat.rehearsal else url, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
-            about = {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)}
-            listening = self._listen(tab, seat, fresh_peaks, "zygote" if warm else "process", about)
+            if assignment is not None:
+                look = Look(self._seeing, tab, assignment, self._limits)
+            about: dict[str, Any] = {
+                "browser": {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)},
+                "isolation": "zygote" if warm else "process",
+            }
+            if told := self._seeing.told():
+                about["seeing"] = told
+            listening = self._listen(tab, seat, fresh_peaks, about, look)
             async with aclosing(listening) as events:
                 async for event in events:
                     # Silence and a word out of turn are seen by others: they close us before the last word.
@@ -147,7 +175,20 @@ class PageExecutor:
             if seat.rehearsal is not None:
                 server.leave(seat.rehearsal)
             if tab is not None:
-                await driver.end(tab, keep=warm and well)
+                await self._part(driver, tab, warm and well, look)
+
+    async def _part(self, driver: Driver, tab: Tab, keep: bool, look: Look | None) -> None:
+        """End the tab, or leave it to the person who wants to go on looking at its Round."""
+        try:
+            if look is not None:
+                await look.finish()
+                if self._seeing.keep_open and tab.is_open is not None:
+                    self._left_open.append((driver, tab, keep))
+                    return
+        except BaseException:
+            await driver.end(tab)
+            raise
+        await driver.end(tab, keep)
 
     def _peaks_begin_anew(self, tab: Tab) -> bool:
         return tab.pid is not None and self._reset_peaks is not None and self._reset_peaks(tab.pid)
@@ -158,7 +199,7 @@ class PageExecutor:
         return {name: self._chosen[browser.name, name][1] for name in asked if (browser.name, name) in self._chosen}
 
     async def _listen(
-        self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str, about: dict[str, Any]
+        self, tab: Tab, seat: Seat, fresh_peaks: bool, about: dict[str, Any], look: Look | None
     ) -> AsyncGenerator[Event, None]:
         greeted = False
         while True:
@@ -172,13 +213,19 @@ class PageExecutor:
             if last and greeted:
                 for line in tab.console:
                     yield Note(kind="console", text=line.replace(seat.token, "…"))  # the browser names our addresses
-            if isinstance(event, Failed) and not greeted and tab.console:
-                event = event.model_copy(update={"reason": f"{event.reason}; its console says: {tab.console[0][:300]}"})
+            more = await look.before(event) if look is not None and last else []
+            if greeted:
+                for note in more:
+                    yield note
+            elif isinstance(event, Failed):
+                said = [f"its console says: {tab.console[0][:300]}"] if tab.console else []
+                told = "; ".join([event.reason, *said, *(note.text for note in more if note.kind == "warning")])
+                event = event.model_copy(update={"reason": told})
             yield event
             if isinstance(event, Hello):
                 greeted = True
                 tab.arrived()
-                yield Note(kind="provenance", text="browser", data={"browser": about, "isolation": isolation})
+                yield Note(kind="provenance", text="browser", data=about)
             if last:
                 return
 
@@ -201,7 +248,7 @@ class PageExecutor:
         if browser.driver not in _DRIVERS:
             raise Unsupported(f"{browser.name} is driven by {browser.driver}, which is not offered here")
         if browser.driver not in self._drivers:
-            self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits)
+            self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits, self._seeing)
         return self._drivers[browser.driver]
 
 

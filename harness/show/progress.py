@@ -78,6 +78,9 @@ class Progressing:
     def warned(self, text: str) -> None:
         self._console.print(f"[yellow]warning[/yellow] {escape(one_line(text))}", highlight=False)
 
+    def told(self, text: str) -> None:
+        self._console.print(escape(one_line(text)), highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         self._bar.stop()
 

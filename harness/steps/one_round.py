@@ -60,7 +60,7 @@ async def do_round(
             round_id=round_id, case=planned.case, artifact=artifact,
             artifact_dir=workplace.artifacts / artifact.digest, outputs_dir=outputs_dir,
             policy=run.plan.policy.loop(), silence_limit_s=_silence_limit_s(planned, run),
-            first_round=planned.number == 1,
+            first_round=planned.number == 1, number=planned.number,
         )  # fmt: skip
         with noting_steal(round_id, run, keep):
             conversation = await _converse(assignment, workplace, keep)

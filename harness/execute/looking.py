@@ -1,0 +1,81 @@
+"""What is kept of a Round for a person's eyes before its browser ends: a picture of a failure, the traces.
+
+All of it within bounds, and none of it is needed: a page that hangs or a driver that died costs it, not the Round.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.core.events import Event, Failed, Note
+from harness.execute.drivers import Limits, Tab
+from harness.execute.executor import Assignment
+from harness.execute.seeing import Seeing
+
+_LOOK_AGAIN_S = 0.25
+_NO_TRACE = "no trace: a browser that is driven over WebDriver gives none"
+
+
+@dataclass
+class Look:
+    """One Round of one Tab, under the eyes of whoever asked to see it."""
+
+    seeing: Seeing
+    tab: Tab
+    assignment: Assignment
+    limits: Limits
+    _traced: bool = field(default=False, init=False)
+
+    async def before(self, last: Event) -> list[Note]:
+        """What to say before the page's last word."""
+        notes = []
+        picture = await self._photograph() if isinstance(last, Failed) else None
+        if picture is not None:
+            notes.append(Note(kind="warning", text=f"a screenshot of the failure: {picture}"))
+        return [*notes, *await self._write_trace()]
+
+    async def finish(self) -> None:
+        """For a Round that was ended from outside: nobody listens any more, but its traces are worth having."""
+        await self._write_trace()
+
+    async def _photograph(self) -> Path | None:
+        """The page as it looks now, in a file; None where it does not answer."""
+        folder = self.seeing.screenshots
+        if folder is None or self.tab.photograph is None or not self.tab.has_process():
+            return None
+        file = folder / f"{self.assignment.round_id}.png"
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(self.limits.picture_s):
+                picture = await self.tab.photograph()
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture)
+            return file
+        return None
+
+    async def _write_trace(self) -> list[Note]:
+        if self.seeing.trace is None or self._traced:
+            return []
+        self._traced = True
+        if self.tab.trace is None:
+            self.seeing.say(_NO_TRACE)
+            return [Note(kind="warning", text=_NO_TRACE)]
+        trace = self.tab.trace
+        stem = self.seeing.trace_stem(self.assignment.case.slug, self.assignment.number)
+        await trace.write(stem, self.limits.trace_s)
+        files = [str(file) for file in trace.files]
+        self.seeing.say(f"traced: {', '.join(files) or 'nothing'}")
+        found = {"trace": {"files": files, "missing": trace.missing}}
+        notes = [Note(kind="provenance", text="traced", data=found)]
+        if not files:
+            reasons = "; ".join(f"{name}: {why}" for name, why in trace.missing.items())
+            notes.append(Note(kind="warning", text=f"no trace was written: {reasons}"))
+        return notes
+
+
+async def until_closed(tab: Tab) -> None:
+    """Wait for a person to close the window, or for its browser to end."""
+    while True:
+        if not tab.has_process() or tab.is_open is None or not await tab.is_open():
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
