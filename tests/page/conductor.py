@@ -97,7 +97,7 @@ class _Conductor:
                     await page.add_init_script(init_script)
                 await page.goto(url)
                 await asyncio.wait_for(self.over.wait(), _LIMIT_S)
-                for name in ("what", "phase", "n"):
+                for name in ("what", "outcome", "phase", "n"):
                     self.spoken.status[name] = await page.text_content(f"#{name}") or ""
             finally:
                 await browser.close()
