@@ -33,7 +33,7 @@ export function samplesInWords(series, above) {
   const thinned = series.every > 1 ? ` (of every ${series.every}th)` : '';
   const together = series.runsPerSample > 1 ? `, ${series.runsPerSample.toLocaleString('en')} runs per sample` : '';
   const what = series.phase === 'warm' ? 'warming up: ' : '';
-  return `${what}${n}, median ${duration(series.median())}${thinned}, clock ${series.clock}${together}${above > 0 ? `; ${above} above the axis` : ''}`;
+  return `${what}${n}, median ${duration(series.median())}${thinned}, clock ${series.clock}${together}${above > 0 ? `; of those shown ${above} above the axis` : ''}`;
 }
 
 /** @param {Phase} phase @returns {string} */

@@ -117,7 +117,7 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
     from harness.pipeline import resume_run
     from harness.show.plan import again_lines
 
-    seeing = take_seeing(options, absolute(db))
+    seeing = take_seeing(options)
     with leaving_nothing():
         if resume is None:
             found = _plan(_select(spec, options, seeing), db)
@@ -144,7 +144,7 @@ def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.show.as_json import coverage_as_json
     from harness.show.matrix import matrix_table
 
-    seeing = take_seeing(options, absolute(db))
+    seeing = take_seeing(options)
     with leaving_nothing():
         asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
         planned = _plan(make_selection(None, asked), db).plan
@@ -200,8 +200,9 @@ def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Pa
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
-        executors = RealExecutors(replace(seeing, say=watcher.told))
+        executors = RealExecutors()
         place = Workplace(database=absolute(db), executors=executors, watcher=watcher)
+        executors.seeing = replace(seeing, screenshots=place.screenshots, say=watcher.told)
         try:
             return carry_out(work(place))
         except KeyboardInterrupt:

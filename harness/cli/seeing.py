@@ -35,7 +35,7 @@ def seeing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def take_seeing(options: dict[str, Any], database: Path) -> Seeing:
+def take_seeing(options: dict[str, Any]) -> Seeing:
     """What was asked to be seen, out of the options. Raises UserMistake before anything is started: needs_headed,
     no_display, bad_trace."""
     trace: Path | None = options.pop("trace")
@@ -44,7 +44,6 @@ def take_seeing(options: dict[str, Any], database: Path) -> Seeing:
         pause=options.pop("pause"),
         keep_open=options.pop("keep_open"),
         trace=None if trace is None else _writable(Path.cwd() / trace.expanduser()),
-        screenshots=database.parent / "screenshots",
     )
     for flag, given in (("--pause", asked.pause), ("--keep-open", asked.keep_open)):
         if given and not asked.headed:

@@ -140,8 +140,8 @@ class PageExecutor:
     async def _converse(
         self, browser: Browser, platform: str | None, seat: Seat, assignment: Assignment | None = None
     ) -> AsyncGenerator[Event, None]:
-        """A Round's words, or a probe's. A `zygote`'s Round is in a browser that was kept, if there is one; and it is kept
-        again, unless something went wrong."""
+        """What a page says: a Round's, or a probe's. A `zygote`'s Round is in a browser that was kept, if there is one;
+        and it is kept again, unless something went wrong."""
         tab: Tab | None = None
         look: Look | None = None
         well = False
@@ -165,6 +165,8 @@ class PageExecutor:
                 async for event in events:
                     # Silence and a word out of turn are seen by others: they close us before the last word.
                     well = isinstance(event, Done | Refused)
+                    if look is not None:
+                        look.heard(event)
                     yield event
         except Unsupported as reason:
             yield Refused(reason=str(reason))
@@ -210,17 +212,14 @@ class PageExecutor:
                 found = {f"{event.data['read_memory']}_tree_pss": self._memory(tab.pid).get("tree_pss", 0)}
                 yield Note(kind="memory", text="the browser's process tree, as the page asked", data=found)
             last = isinstance(event, LAST_WORDS)
-            if last and greeted:
-                for line in tab.console:
-                    yield Note(kind="console", text=line.replace(seat.token, "…"))  # the browser names our addresses
             more = await look.before(event) if look is not None and last else []
-            if greeted:
+            if last and greeted:
                 for note in more:
                     yield note
-            elif isinstance(event, Failed):
-                said = [f"its console says: {tab.console[0][:300]}"] if tab.console else []
-                told = "; ".join([event.reason, *said, *(note.text for note in more if note.kind == "warning")])
-                event = event.model_copy(update={"reason": told})
+                for line in tab.console:
+                    yield Note(kind="console", text=line.replace(seat.token, "…"))  # the browser names our addresses
+            if isinstance(event, Failed) and not greeted and tab.console:
+                event = event.model_copy(update={"reason": f"{event.reason}; its console says: {tab.console[0][:300]}"})
             yield event
             if isinstance(event, Hello):
                 greeted = True

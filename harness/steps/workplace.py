@@ -36,6 +36,11 @@ class Workplace:
     def artifacts(self) -> Path:
         return self.database.parent / "artifacts"
 
+    @property
+    def screenshots(self) -> Path:
+        """Pictures of failed Rounds, by their ids."""
+        return self.database.parent / "screenshots"
+
     async def linger(self) -> None:
         """Wait for the person who looks at what the latest Round left open, if anything."""
         for executor in self.executors.values():
@@ -49,7 +54,7 @@ class RealExecutors(dict[str, Executor]):
 
     def __init__(self, seeing: Seeing = NOBODY) -> None:
         super().__init__()
-        self._seeing = seeing
+        self.seeing = seeing
 
     def __missing__(self, side: str) -> Executor:
         if side == "native":
@@ -59,5 +64,5 @@ class RealExecutors(dict[str, Executor]):
         else:
             from harness.execute.page import PageExecutor
 
-            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, seeing=self._seeing)
+            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, seeing=self.seeing)
         return self[side]
