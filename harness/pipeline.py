@@ -36,7 +36,8 @@ class Outcome:
 
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     """Carry out the Plan; on cancellation (Ctrl-C) what was measured is kept and CancelledError goes on."""
-    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=stamped(plan))
+    plan = stamped(plan, workplace.seeing)
+    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
     return await _carry_out(run, [], workplace)
 
 

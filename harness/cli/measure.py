@@ -120,7 +120,7 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
     seeing = take_seeing(options)
     with leaving_nothing():
         if resume is None:
-            found = _plan(_select(spec, options, seeing), db)
+            found = _plan(_select(spec, options, seeing), db, seeing)
             for line in again_lines(found.again):
                 click.echo(line, err=True)
             return _shown(_run(found.plan, db, seeing), as_json)
@@ -147,7 +147,7 @@ def coverage(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     seeing = take_seeing(options)
     with leaving_nothing():
         asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
-        planned = _plan(make_selection(None, asked), db).plan
+        planned = _plan(make_selection(None, once(seeing, asked)), db, seeing).plan
         outcome = _run(planned, db, seeing)
     if as_json:
         stages = {
@@ -181,12 +181,12 @@ def _select(spec: Path | None, options: dict[str, Any], seeing: Seeing = NOBODY)
     return make_selection(None, once(seeing, asked))
 
 
-def _plan(selection: Selection, db: Path) -> Reuse:
+def _plan(selection: Selection, db: Path, seeing: Seeing = NOBODY) -> Reuse:
     from harness.export.process import inspect_model
     from harness.plan.cases import make_plan
     from harness.steps.reusing import reuse_known
 
-    return reuse_known(make_plan(selection, inspect_model), selection, absolute(db))
+    return reuse_known(make_plan(selection, inspect_model), selection, absolute(db), seeing)
 
 
 def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY) -> Outcome:
@@ -200,9 +200,8 @@ def _carry_out(work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Pa
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
-        executors = RealExecutors()
-        place = Workplace(database=absolute(db), executors=executors, watcher=watcher)
-        executors.seeing = replace(seeing, screenshots=place.screenshots, say=watcher.told)
+        seeing = replace(seeing, screenshots=absolute(db).parent / "screenshots", say=watcher.told)
+        place = Workplace(absolute(db), RealExecutors(seeing), watcher, seeing)
         try:
             return carry_out(work(place))
         except KeyboardInterrupt:

@@ -13,13 +13,14 @@ from harness.execute.finding import program_of
 _PATIENCE_S = 10.0
 
 
-def version_without_starting(browser: Browser) -> str:
+def version_without_starting(browser: Browser, headed: bool = False) -> str:
     """The place where it would be found and that place's version; UNKNOWN_VERSION where only the browser could tell.
 
-    The places are tried in the drivers' order. Playwright pins the builds it downloads, so its version names theirs.
+    The places are tried in the drivers' order, `headed` without those that have no window. Playwright pins the builds
+    it downloads, so its version names theirs.
     """
     for place in browser.find:
-        if "npm" in place:
+        if "npm" in place and not headed:
             try:
                 return f"{place['npm']} {embedded_package(place['npm'])[1]}"
             except Unsupported:

@@ -34,6 +34,8 @@ class Look:
         """Whatever is a step forward, by the watchdog's rule."""
         if not isinstance(event, Alive | Note):
             self._moved_at = asyncio.get_running_loop().time()
+        elif isinstance(event, Note) and event.data.get("paused") is True:
+            self.seeing.say("paused before the first iteration: press Continue in the window (Ctrl-C ends the run)")
 
     async def before(self, last: Event) -> list[Note]:
         """Look before the page's last word is passed on; gives what is to be said of it."""

@@ -98,7 +98,7 @@ class PageExecutor:
         while self._left_open:
             driver, tab, keep = self._left_open.pop()
             try:
-                self._seeing.say("the window stays open: close it to go on")
+                self._seeing.say("the window stays open: close it to go on (Ctrl-C ends the run)")
                 await until_closed(tab)
             finally:
                 await driver.end(tab, keep)

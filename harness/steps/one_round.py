@@ -95,8 +95,10 @@ def _clock_moved(before: tuple[float, float]) -> Note | None:
 
 def _pictured(workplace: Workplace, round_id: str) -> Note | None:
     """Said here, since a page that fell silent was pictured when nobody listened any more."""
-    picture = picture_of(workplace.screenshots, round_id)
-    return Note(kind="warning", text=f"a screenshot of the failure: {picture}") if picture.exists() else None
+    folder = workplace.seeing.screenshots
+    if folder is None or not picture_of(folder, round_id).exists():
+        return None
+    return Note(kind="warning", text=f"a screenshot of the failure: {picture_of(folder, round_id)}")
 
 
 async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> Conversation:

@@ -5,6 +5,7 @@ harness    version of the harness
 loop       digest of our own code and rules that take part in measuring on that side
 python     the interpreter (native)
 browser    where it is found and its version (page); `playwright` drives it and sets some of its flags
+seeing     how it was looked at, where it was: such numbers are not those of a page in peace
 others     the backend's packages, by their own names
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from harness import catalog
 from harness.core.digest import digest_of
 from harness.core.nouns import Backend, Case, Plan, Policy
+from harness.execute.seeing import NOBODY, Seeing
 from harness.export.request import digest_of_request, request_for
 
 _NONE = "not installed"
@@ -30,7 +32,7 @@ _CONDUCTOR = (
 )  # fmt: skip
 
 
-def stamped(plan: Plan) -> Plan:
+def stamped(plan: Plan, seeing: Seeing = NOBODY) -> Plan:
     """The Plan with the versions of every Case that may be measured and does not have them yet."""
     # Remembered for this Plan only: a server may outlive an upgrade.
     of_place, digests = cache(_of_place), dict[str, str]()
@@ -40,7 +42,7 @@ def stamped(plan: Plan) -> Plan:
         key = request.model_dump_json()
         if key not in digests:
             digests[key] = digest_of_request(request)
-        return {"artifact": digests[key], **of_place(case.backend, case.platform, case.browser)}
+        return {"artifact": digests[key], **of_place(case.backend, case.platform, case.browser, seeing)}
 
     cases = tuple(
         point.model_copy(update={"versions": versions(point.case)})
@@ -51,7 +53,7 @@ def stamped(plan: Plan) -> Plan:
     return plan.model_copy(update={"cases": cases})
 
 
-def _of_place(backend_name: str, platform_name: str, browser_name: str | None) -> dict[str, str]:
+def _of_place(backend_name: str, platform_name: str, browser_name: str | None, seeing: Seeing) -> dict[str, str]:
     """Name → version of all that the backend and the browser bring."""
     backend = catalog.backends()[backend_name]
     versions = {"harness": catalog.installed_version("model-benchmark-harness") or _NONE}
@@ -68,7 +70,9 @@ def _of_place(backend_name: str, platform_name: str, browser_name: str | None) -
 
         browser = catalog.browsers()[browser_name]
         flags = [platform_args(browser, platform_name), platform_preferences(browser, platform_name)]
-        versions["browser"] = version_without_starting(browser)
+        versions["browser"] = version_without_starting(browser, seeing.headed)
+        if told := seeing.told():
+            versions["seeing"] = ", ".join(told)
         if browser.driver == "playwright":
             versions["playwright"] = catalog.installed_version("playwright") or _NONE
     rules = Policy().loop().model_dump(mode="json", exclude={"slice_ns"})

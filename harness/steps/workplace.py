@@ -31,15 +31,11 @@ class Workplace:
     database: Path
     executors: Mapping[str, Executor]  # "native", "page"
     watcher: Watcher
+    seeing: Seeing = NOBODY
 
     @property
     def artifacts(self) -> Path:
         return self.database.parent / "artifacts"
-
-    @property
-    def screenshots(self) -> Path:
-        """Pictures of failed Rounds, by their ids."""
-        return self.database.parent / "screenshots"
 
     async def linger(self) -> None:
         """Wait for the person who looks at what the latest Round left open, if anything."""
@@ -54,7 +50,7 @@ class RealExecutors(dict[str, Executor]):
 
     def __init__(self, seeing: Seeing = NOBODY) -> None:
         super().__init__()
-        self.seeing = seeing
+        self._seeing = seeing
 
     def __missing__(self, side: str) -> Executor:
         if side == "native":
@@ -64,5 +60,5 @@ class RealExecutors(dict[str, Executor]):
         else:
             from harness.execute.page import PageExecutor
 
-            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, seeing=self.seeing)
+            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, seeing=self._seeing)
         return self[side]

@@ -221,13 +221,14 @@ def test_a_failed_case_shows_where_its_picture_is_and_what_its_console_said(
         for fault in faults
     ]
     for case in cases:
-        place = tmp_path / "artifacts" / digest_of_request(request_for(case))
-        place.mkdir(parents=True, exist_ok=True)
-        make_artifact(place)
+        folder = tmp_path / "artifacts" / digest_of_request(request_for(case))
+        folder.mkdir(parents=True, exist_ok=True)
+        make_artifact(folder)
     policy = Policy(rounds=1, budget_ns=20_000_000_000, silence_limit_ns=3_000_000_000, quiet="off")
     plan = Plan(cases=tuple(PlannedCase(case=case) for case in cases), policy=policy)
-    executors = RealExecutors(Seeing(screenshots=tmp_path / "screenshots"))
-    outcome = asyncio.run(run_plan(plan, Workplace(tmp_path / "t.duckdb", executors, Silent()), "harness run"))
+    seeing = Seeing(screenshots=tmp_path / "screenshots")
+    place = Workplace(tmp_path / "t.duckdb", RealExecutors(seeing), Silent(), seeing)
+    outcome = asyncio.run(run_plan(plan, place, "harness run"))
     found = {case.options["fault"]: result for case, result in outcome.results}
     assert {fault: result.code for fault, result in found.items()} == {"timer_error": "page_error", "silent": "silence"}
     for round_ in outcome.rounds:
