@@ -113,6 +113,8 @@ export interface CaseMessage {
   first_round: boolean;
   /** load and run once without a word, then load the page again with this token */
   rehearse_for: string | null;
+  /** wait for a person before the first iteration */
+  pause: boolean;
   /** how many of the page's frames came over earlier connections: it goes on behind them */
   heard: number;
 }

@@ -32,6 +32,7 @@ const link = new Link(location);
 // Samples and outputs are complete: what goes wrong with what is asked besides takes nothing from them.
 let measured = false;
 const panel = new Panel(document);
+link.overhear = (/** @type {import('./protocol').Up} */ event) => panel.hear(event);
 
 /** @param {string} kind @param {unknown} text */
 function noteUnasked(kind, text) {
@@ -40,7 +41,6 @@ function noteUnasked(kind, text) {
 
 /** @param {string} code @param {string} reason */
 function fail(code, reason) {
-  panel.set('phase', `failed: ${reason}`);
   return link.sendLast({ event: 'failed', code, reason });
 }
 
@@ -109,8 +109,7 @@ async function rehearse(message, token) {
 
 /** @param {CaseMessage} message */
 async function doRound(message) {
-  const { model, platform, device, precision } = message.case;
-  panel.set('what', `${model.name}, ${precision}, ${platform}${device === platform ? '' : `:${device}`}`);
+  panel.order(message);
   link.keepAlive(true);
   /** @type {Session | undefined} */
   let session;
@@ -123,7 +122,7 @@ async function doRound(message) {
     if (error instanceof Stopped) return;
     // A lost device says so itself, perhaps a moment after the call that it broke has failed: its word is to be first.
     await new Promise((resolve) => { setTimeout(resolve, LOSS_IS_TOLD_MS); });
-    const outcome = asOutcome('inference_failed', error, platform);
+    const outcome = asOutcome('inference_failed', error, message.case.platform);
     if (outcome instanceof Unsupported) await link.sendLast({ event: 'unsupported', reason: outcome.message });
     else await fail(outcome.code, outcome.message);
   } finally {
@@ -164,6 +163,7 @@ async function measure(message, session, step_ns) {
   }
   const known = await session.known();
   link.send({ event: 'note', kind: 'provenance', text: 'after load', data: { ...known, ...downloads() } });
+  if (message.pause) await pause();
   /** @type {Outputs[]} */
   const delivered = [];
   const work = {
@@ -193,9 +193,17 @@ async function measure(message, session, step_ns) {
       await lookForLeaks(message, (event) => link.send(event));
     }
   }
-  panel.set('phase', 'done');
   await link.sendLast({ event: 'done', stopped_by });
   if (link.told !== null) panel.set('phase', link.told); // opened by hand: nobody else will say what came of it
+}
+
+/** Wait for a person: first for the button, then in DevTools, if it is open. The conductor waits as long. */
+async function pause() {
+  link.send({ event: 'note', kind: 'progress', text: 'paused before the first iteration', data: { paused: true } });
+  await panel.untilContinued(link.ended);
+  if (link.stopped) throw new Stopped();
+  debugger; // what comes next are the first iteration and the loop: `measure` goes on, then `runLoop`
+  link.send({ event: 'note', kind: 'progress', text: 'it goes on', data: { paused: false } });
 }
 
 /**
@@ -213,11 +221,9 @@ async function sayGpuClocks(message, gpu, now, limits) {
 
 /** What the loop calls between samples: send, show, let messages in. @returns {import('./loop.js').Emit} */
 function sayInLoop() {
-  let n = 0;
   return async (event) => {
     link.send(event);
-    if (event.event === 'samples' && event.phase === 'sample') n += event.durations_ns.length;
-    if (event.event === 'samples' || event.event === 'phase') await panel.show(event.phase, n);
+    if (event.event === 'samples' || event.event === 'phase') await panel.show(event.phase);
     if (link.stopped) throw new Stopped();
   };
 }
@@ -230,7 +236,7 @@ function sayInLoop() {
  * @param {() => Promise<T>} action
  */
 async function timedPhase(message, phase, action) {
-  await panel.show(phase, 0);
+  await panel.show(phase);
   if (link.stopped) throw new Stopped();
   const began = performance.now();
   try {

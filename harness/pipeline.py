@@ -38,7 +38,8 @@ class Outcome:
 
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     """Carry out the Plan; on cancellation (Ctrl-C) what was measured is kept and CancelledError goes on."""
-    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=stamped(plan))
+    plan = stamped(plan, workplace.seeing)
+    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
     return await _carry_out(run, [], workplace)
 
 
@@ -69,6 +70,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
             result = result_of(run.run_id, planned.case, mine)
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
+            await workplace.linger()  # only now: whoever ends the run there has lost nothing
     return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made, history)
 
 

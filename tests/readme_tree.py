@@ -69,7 +69,7 @@ def _line(depth: int, name: str, what: str) -> str:
 
 def _first_sentence(path: Path) -> str:
     """The first sentence of a module's docstring or a file's opening comment; data files cannot say, so DATA does."""
-    if path.suffix not in (".py", ".js", ".sql", ".ts") or not path.is_file():
+    if path.suffix not in (".py", ".js", ".css", ".sql", ".ts") or not path.is_file():
         return DATA.get(path.name, "")
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":

@@ -2,6 +2,7 @@
 
 __init__.py  the program: verbs, errors → exit codes
 options.py   SELECTION and the other options that verbs share
+seeing.py    what lets a person look at a round while it runs
 measure.py   plan, export, run, attach, coverage, demo
 attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ import click
 from harness.cli.attaching import asked_of, attach_options, reception_of
 from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.seeing import once, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.core.text import one_line
+from harness.execute.seeing import NOBODY, Seeing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -107,6 +110,7 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
 
 @click.command()
 @selection_options
+@seeing_options
 @click.option("--resume", metavar="RUN_ID|last", help="Go on with a run that was interrupted; takes no selection.")
 @db_option
 @json_option
@@ -115,15 +119,16 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
     from harness.pipeline import resume_run
     from harness.show.plan import again_lines
 
+    seeing = take_seeing(options)
     with leaving_nothing():
         if resume is None:
-            found = _plan(_select(spec, options), db)
+            found = _plan(_select(spec, options, seeing), db, seeing)
             for line in again_lines(found.again):
                 click.echo(line, err=True)
-            return _measure(found.plan, db, as_json)
+            return _shown(_run(found.plan, db, seeing), as_json)
         if spec is not None or given(options):
             raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
-        return _shown(_carry_out(lambda place: resume_run(resume, place), db), as_json)
+        return _shown(_carry_out(lambda place: resume_run(resume, place), db, seeing), as_json)
 
 
 @click.command()
@@ -148,13 +153,13 @@ def attach(spec: Path | None, db: Path, as_json: bool, by_hand: bool, resume: st
         if resume is not None:
             if spec is not None or flags or devices or by_hand:
                 raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
-            return _shown(_carry_out(lambda place: resume_run(resume, place), db, reception), as_json)
+            return _shown(_carry_out(lambda place: resume_run(resume, place), db, reception=reception), as_json)
         asked = asked_of({**(read_spec(spec) if spec else {}), **flags}, devices, DEMO)
         planned = _plan(make_selection(None, asked), db).plan
         if by_hand:
             return _by_hand(planned, db, reception)
         command = shlex.join(["harness", *sys.argv[1:]])
-        return _shown(_carry_out(lambda place: run_plan(planned, place, command), db, reception), as_json)
+        return _shown(_carry_out(lambda place: run_plan(planned, place, command), db, reception=reception), as_json)
 
 
 def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
@@ -174,6 +179,7 @@ def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
 @click.command()
 @selection_options
 @click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
+@seeing_options
 @db_option
 @json_option
 def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **options: Any) -> int:
@@ -189,11 +195,12 @@ def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **
     from harness.show.versions import difference_lines, differences_as_json
     from harness.store.results import read_run
 
+    seeing = take_seeing(options)
     with leaving_nothing():
         asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
         earlier = read_run(absolute(db), against)[1] if against is not None else None
-        planned = _plan(make_selection(None, asked), db).plan
-        outcome = _run(planned, db)
+        planned = _plan(make_selection(None, once(seeing, asked)), db, seeing).plan
+        outcome = _run(planned, db, seeing)
     found = between_versions(outcome.results) if earlier is None else between_runs(earlier, outcome.results)
     if as_json:
         stages = {
@@ -218,21 +225,23 @@ def demo(db: Path, as_json: bool, **options: Any) -> int:
     from harness.plan.selection import make_selection
 
     with leaving_nothing():
-        return _measure(_plan(make_selection(None, {**DEMO, **given(options)}), db).plan, db, as_json)
+        planned = _plan(make_selection(None, {**DEMO, **given(options)}), db).plan
+        return _shown(_run(planned, db), as_json)
 
 
-def _select(spec: Path | None, options: dict[str, Any]) -> Selection:
-    from harness.plan.selection import make_selection
+def _select(spec: Path | None, options: dict[str, Any], seeing: Seeing = NOBODY) -> Selection:
+    from harness.plan.selection import make_selection, read_spec
 
-    return make_selection(spec, given(options))
+    asked = {**(read_spec(spec) if spec else {}), **given(options)}
+    return make_selection(None, once(seeing, asked))
 
 
-def _plan(selection: Selection, db: Path) -> Reuse:
+def _plan(selection: Selection, db: Path, seeing: Seeing = NOBODY) -> Reuse:
     from harness.export.process import inspect_model
     from harness.plan.cases import make_plan
     from harness.steps.reusing import reuse_known
 
-    return reuse_known(make_plan(selection, inspect_model, _published), selection, absolute(db))
+    return reuse_known(make_plan(selection, inspect_model, _published), selection, absolute(db), seeing)
 
 
 def _published(package: str) -> Sequence[str] | None:
@@ -242,24 +251,22 @@ def _published(package: str) -> Sequence[str] | None:
     return versions_of(package)
 
 
-def _measure(planned: Plan, db: Path, as_json: bool) -> int:
-    return _shown(_run(planned, db), as_json)
-
-
-def _run(planned: Plan, db: Path) -> Outcome:
+def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY) -> Outcome:
     from harness.pipeline import run_plan
 
     command = shlex.join(["harness", *sys.argv[1:]])
-    return _carry_out(lambda place: run_plan(planned, place, command), db)
+    return _carry_out(lambda place: run_plan(planned, place, command), db, seeing)
 
 
 def _carry_out(
-    work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, reception: Reception | None = None
-) -> Outcome:
+    work: Callable[[Workplace], Coroutine[Any, Any, Outcome]], db: Path, seeing: Seeing = NOBODY,
+    reception: Reception | None = None,
+) -> Outcome:  # fmt: skip
     from harness.steps.workplace import RealExecutors, Workplace
 
     with closing(_progress()) as watcher:
-        place = Workplace(database=absolute(db), executors=RealExecutors(reception), watcher=watcher)
+        seeing = replace(seeing, screenshots=absolute(db).parent / "screenshots", say=watcher.told)
+        place = Workplace(absolute(db), RealExecutors(seeing, reception), watcher, seeing)
         try:
             return carry_out(work(place))
         except KeyboardInterrupt:

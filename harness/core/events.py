@@ -144,6 +144,7 @@ class CaseMessage(Frozen):
     rehearse_for: str | None = Field(
         default=None, description="load and run once without a word, then load the page again with this token"
     )
+    pause: bool = Field(default=False, description="wait for a person before the first iteration")
     heard: int = Field(default=0, description=_HEARD)
 
 

@@ -5,6 +5,9 @@ native.py       one fresh worker per Round, started or forked; its lines are the
 zygotes.py      start `python -m native.zygote` and have it fork workers
 watchdog.py     ends what gets nowhere, native or page
 page.py         a page in a browser, one fresh browser per Round
+seeing.py       what a person asked to see of it: a window, a pause, a trace
+looking.py      what is kept of a Round for that person: a picture of a failure, the traces
+tracing.py      Playwright's trace and Chromium's own
 page_server.py  the page's files, the Artifact's files and the websocket, on loopback
 drivers.py      drive a browser: find it, start it, open a URL, end it
 embedded.py     the embedded Chromium from the page's npm packages

@@ -15,11 +15,12 @@ from harness.execute.finding import is_program, program_of
 _PATIENCE_S = 10.0
 
 
-def version_without_starting(browser: Browser) -> str:
+def version_without_starting(browser: Browser, headed: bool = False) -> str:
     """The place where it would be found and that place's version; UNKNOWN_VERSION where only the browser could tell.
 
-    The places are tried in the drivers' order. Playwright pins the builds it downloads, so its version names theirs.
-    A program of somebody's own may be built anew under the same version: its bytes count as well.
+    The places are tried in the drivers' order, `headed` without those that have no window. Playwright pins the builds
+    it downloads, so its version names theirs. A program of somebody's own may be built anew under the same version: its
+    bytes count as well.
     """
     if browser.driver == "attach":  # it comes by itself, and says then which it is
         return UNKNOWN_VERSION
@@ -29,7 +30,7 @@ def version_without_starting(browser: Browser) -> str:
         program = shutil.which(browser.at)
         return UNKNOWN_VERSION if program is None else f"{_said_by(Path(program))} sha256:{_sha256(Path(program))}"
     for place in browser.find:
-        if "npm" in place:
+        if "npm" in place and not headed:
             try:
                 return f"{place['npm']} {embedded_package(place['npm'])[1]}"
             except Unsupported:

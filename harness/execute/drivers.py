@@ -39,6 +39,9 @@ class Limits:
     probe_s: float = 60.0
     # A set of flags for a GPU may hang the browser: then it is not the set for this machine.
     flags_s: float = 20.0
+    # What is kept for a person's eyes, where the page or the browser still answers.
+    picture_s: float = 3.0
+    trace_s: float = 30.0
 
 
 @dataclass
@@ -54,6 +57,10 @@ class Tab:
     arrived: Callable[[], None] = lambda: None
     # Where nothing tells by itself how a page ended: asks, and says it to this Tab. Never while something is measured.
     look: Callable[[], Awaitable[None]] | None = None
+    # For a person's eyes: a PNG of the page, whether its window is still open, what was recorded of it.
+    photograph: Callable[[], Awaitable[bytes]] | None = None
+    is_open: Callable[[], Awaitable[bool]] | None = None
+    trace: "Traced | None" = None
     ended: asyncio.Future[Failed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def end(self, code: str, how: str) -> None:
@@ -70,6 +77,15 @@ class Tab:
     def has_process(self) -> bool:
         """Whether the browser still runs, as far as that can be known: its driver may be gone, and say nothing."""
         return self.pid is None or is_running(self.pid)
+
+
+class Traced(Protocol):
+    """The recordings of a tab: what was written, and what could not be."""
+
+    files: list[Path]
+    missing: dict[str, str]
+
+    async def write(self, stem: Path, limit_s: float) -> None: ...
 
 
 class BrowserFailed(HarnessError):

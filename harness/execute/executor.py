@@ -27,6 +27,7 @@ class Assignment:
     policy: LoopPolicy
     silence_limit_s: float
     first_round: bool = True
+    number: int = 1
 
     def message(self, base: str, outputs_to: str, rehearse_for: str | None = None) -> CaseMessage:
         """The `case` message; `base` and `outputs_to` are folders for a worker, URL prefixes for a page."""
@@ -42,6 +43,14 @@ class Executor(Protocol):
     def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Lingers(Protocol):
+    """An executor that may leave windows open after a Round, for a person to look at."""
+
+    async def linger(self) -> None:
+        """Until the person has closed them."""
 
 
 class FakeExecutor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.errors import Unsupported
 from harness.core.nouns import Browser
-from harness.execute.embedded import find_embedded
+from harness.execute.embedded import embedded_package, find_embedded
 
 
 @dataclass(frozen=True)
@@ -18,25 +18,34 @@ class Found:
     environment: dict[str, str]
     channel: str | None = None
     binary: Path | None = None  # the browser whose WebDriver `program` is
+    passed_over: tuple[str, ...] = ()  # places that come first, and why it is not from there
 
 
-def find(browser: Browser) -> Found:
+_NO_WINDOW = "the embedded build has no window; one that has: --browser chromium-system"
+
+
+def find(browser: Browser, headed: bool = False) -> Found:
     """The first place that holds it, or what was asked for by version or path (`browser.at`).
 
-    Raises Unsupported with what was looked for, and how to install it.
+    Raises Unsupported with what was looked for, and how to install it. `headed`: that holds one with a window; what has
+    none is passed over.
     """
     own = browser.root_environment if _is_root() else {}
     environment = {**os.environ, **own}
     if browser.at is not None:
-        return _find_asked(browser, browser.at, environment, own)
-    reasons = []
+        return _find_asked(browser, headed, environment, own)
+    reasons: list[str] = []
     for place in browser.find:
         if "playwright" in place:
-            return Found(None, environment)
+            return Found(None, environment, passed_over=tuple(reasons) if headed else ())
         if "channel" in place:
             return Found(None, environment, place["channel"])
         if "npm" in place:
             try:
+                if headed:
+                    embedded_package(place["npm"])
+                    reasons.append(_NO_WINDOW)
+                    continue
                 program, its_own = find_embedded(place["npm"])
                 return Found(program, {**its_own, **own})
             except Unsupported as error:
@@ -58,7 +67,8 @@ def at_version(browser: Browser, at: str | None) -> Browser:
     return browser if at is None else browser.model_copy(update={"at": at})
 
 
-def _find_asked(browser: Browser, at: str, environment: dict[str, str], own: dict[str, str]) -> Found:
+def _find_asked(browser: Browser, headed: bool, environment: dict[str, str], own: dict[str, str]) -> Found:
+    at = browser.at or ""
     if is_program(at):
         if browser.driver != "playwright":
             raise Unsupported(f"{browser.name} is driven by {browser.driver}, which takes no path of a program")
@@ -68,6 +78,8 @@ def _find_asked(browser: Browser, at: str, environment: dict[str, str], own: dic
         return Found(Path(program), environment)
     if browser.package is None:
         raise Unsupported(f"no version of {browser.name} can be fetched; give a program: {browser.name}@/path/to/it")
+    if headed:
+        raise Unsupported(_NO_WINDOW)
     program_there, its_own = find_embedded(browser.package, at)
     return Found(program_there, {**its_own, **own})
 

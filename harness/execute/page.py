@@ -19,9 +19,11 @@ from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakRe
 from harness.execute.files import Pipe
 from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
+from harness.execute.looking import Look, until_closed
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
 from harness.execute.published import find_package
+from harness.execute.seeing import NOBODY, Seeing
 from harness.execute.selenium_driver import SeleniumDriver
 from harness.execute.watchdog import watched
 
@@ -40,9 +42,11 @@ class PageExecutor:
 
     def __init__(
         self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None,
-        reception: Reception | None = None,
+        reception: Reception | None = None, seeing: Seeing = NOBODY,
     ) -> None:  # fmt: skip
         self._memory = memory
+        self._seeing = seeing
+        self._left_open: list[tuple[Driver, Tab, bool]] = []
         self._reset_peaks = reset_peaks
         self._limits = limits or Limits()
         self._reception = reception or Reception()
@@ -58,7 +62,7 @@ class PageExecutor:
             yield Refused(reason=str(reason))
             return
         seat = Seat(
-            lambda own: message_for(assignment, own), artifact_dir=assignment.artifact_dir,
+            lambda own: self._seeing.message(message_for(assignment, own)), artifact_dir=assignment.artifact_dir,
             outputs_dir=assignment.outputs_dir, runtime_dir=runtime_dir,
         )  # fmt: skip
         if case.cache == "warm":
@@ -70,8 +74,7 @@ class PageExecutor:
         if browser.driver == "attach":
             await self._announce(assignment)
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.
-        warm = case.isolation == "zygote"
-        async with aclosing(self._converse(browser, case.platform, seat, warm)) as events:
+        async with aclosing(self._converse(browser, case.platform, seat, assignment)) as events:
             async for event in events:
                 yield event
 
@@ -127,6 +130,16 @@ class PageExecutor:
             place.what = as_its_device_sees(assignment.case)
             place.away_s = min(self._limits.away_s, assignment.silence_limit_s / 2)
 
+    async def linger(self) -> None:
+        """Wait until the person who looks has closed the windows that were left open."""
+        while self._left_open:
+            driver, tab, keep = self._left_open.pop()
+            try:
+                self._seeing.say("the window stays open: close it to go on (Ctrl-C ends the run)")
+                await until_closed(tab)
+            finally:
+                await driver.end(tab, keep)
+
     async def close(self) -> None:
         for driver in self._drivers.values():
             await driver.close()
@@ -162,11 +175,14 @@ class PageExecutor:
         return "the probe page said nothing"
 
     async def _converse(
-        self, browser: Browser, platform: str | None, seat: Seat, warm: bool = False
+        self, browser: Browser, platform: str | None, seat: Seat, assignment: Assignment | None = None
     ) -> AsyncGenerator[Event, None]:
-        """`warm`: in a browser that was kept, if there is one; and kept again, unless something went wrong."""
+        """What a page says: a Round's, or a probe's. A `zygote`'s Round is in a browser that was kept, if there is one;
+        and it is kept again, unless something went wrong."""
         tab: Tab | None = None
+        look: Look | None = None
         well = False
+        warm = assignment is not None and assignment.case.isolation == "zygote"
         server = await self._serve()
         try:
             driver = self._driver(browser)
@@ -174,13 +190,21 @@ class PageExecutor:
             first = server.take(seat.rehearsal, FIRST_LOAD) if seat.rehearsal else url
             tab = await driver.open(browser, platform, first, warm)
             fresh_peaks = tab.rounds_before == 0 or self._peaks_begin_anew(tab)
-            about = {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)}
-            isolation = "document" if browser.driver == "attach" else "zygote" if warm else "process"
-            listening = self._listen(tab, seat, fresh_peaks, isolation, about)
+            if assignment is not None:
+                look = Look(self._seeing, tab, assignment, self._limits)
+            about: dict[str, Any] = {
+                "browser": {**tab.provenance, "flag_sets": self._chosen_for(browser, platform)},
+                "isolation": "document" if browser.driver == "attach" else "zygote" if warm else "process",
+            }
+            if told := self._seeing.told():
+                about["seeing"] = told
+            listening = self._listen(tab, seat, fresh_peaks, about, look)
             async with aclosing(listening) as events:
                 async for event in events:
                     # Silence and a word out of turn are seen by others: they close us before the last word.
                     well = isinstance(event, Done | Refused)
+                    if look is not None:
+                        look.heard(event)
                     yield event
         except Unsupported as reason:
             yield Refused(reason=str(reason))
@@ -191,7 +215,20 @@ class PageExecutor:
             if seat.rehearsal is not None:
                 server.leave(seat.rehearsal)
             if tab is not None:
-                await driver.end(tab, keep=warm and well)
+                await self._part(driver, tab, warm and well, look)
+
+    async def _part(self, driver: Driver, tab: Tab, keep: bool, look: Look | None) -> None:
+        """End the tab, or leave it to the person who wants to go on looking at its Round."""
+        try:
+            if look is not None:
+                await look.finish()
+                if self._seeing.keep_open and tab.is_open is not None:
+                    self._left_open.append((driver, tab, keep))
+                    return
+        except BaseException:
+            await driver.end(tab)
+            raise
+        await driver.end(tab, keep)
 
     def _peaks_begin_anew(self, tab: Tab) -> bool:
         return tab.pid is not None and self._reset_peaks is not None and self._reset_peaks(tab.pid)
@@ -202,7 +239,7 @@ class PageExecutor:
         return {name: self._chosen[browser.label, name][1] for name in asked if (browser.label, name) in self._chosen}
 
     async def _listen(
-        self, tab: Tab, seat: Seat, fresh_peaks: bool, isolation: str, about: dict[str, Any]
+        self, tab: Tab, seat: Seat, fresh_peaks: bool, about: dict[str, Any], look: Look | None
     ) -> AsyncGenerator[Event, None]:
         greeted = False
         while True:
@@ -213,7 +250,10 @@ class PageExecutor:
                 found = {f"{event.data['read_memory']}_tree_pss": self._memory(tab.pid).get("tree_pss", 0)}
                 yield Note(kind="memory", text="the browser's process tree, as the page asked", data=found)
             last = isinstance(event, LAST_WORDS)
+            more = await look.before(event) if look is not None and last else []
             if last and greeted:
+                for note in more:
+                    yield note
                 for line in tab.console:
                     yield Note(kind="console", text=line.replace(seat.token, "…"))  # the browser names our addresses
             if isinstance(event, Failed) and not greeted and tab.console:
@@ -222,7 +262,7 @@ class PageExecutor:
             if isinstance(event, Hello):
                 greeted = True
                 tab.arrived()
-                yield Note(kind="provenance", text="browser", data={"browser": about, "isolation": isolation})
+                yield Note(kind="provenance", text="browser", data=about)
             if last:
                 return
 
@@ -245,7 +285,7 @@ class PageExecutor:
 
     def _driver(self, browser: Browser) -> Driver:
         if browser.driver not in self._drivers:
-            self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits)
+            self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits, self._seeing)
         return self._drivers[browser.driver]
 
 

@@ -32,6 +32,7 @@ from harness.execute.drivers import (
 )  # fmt: skip
 from harness.execute.finding import Found, find, not_here
 from harness.execute.flags import platform_args, platform_preferences
+from harness.execute.seeing import NOBODY, Seeing
 from harness.execute.watching import has_no_tab, watch_browser, watch_page
 from harness.processes.children import TEMPORARY, end_group, environment_with, watch_group
 
@@ -77,8 +78,9 @@ class _DriverGone(Exception):
 class PlaywrightDriver:
     """A driver whose own process may die as well: it is then started again for the next Round."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, seeing: Seeing = NOBODY) -> None:
         self._limits = limits or Limits()
+        self._seeing = seeing
         self._playwright: Any = None
         self._pid: int | None = None
         self._folder: Path | None = None
@@ -86,6 +88,7 @@ class PlaywrightDriver:
         self._kept: dict[tuple[str, ...], _Started] = {}
 
     async def open(self, browser: Browser, platform: str | None, url: str, warm: bool = False) -> Tab:
+        browser = browser.model_copy(update={"args": (*browser.args, *self._seeing.args(browser))})
         key = _key(browser.label, platform_args(browser, platform), platform_preferences(browser, platform))
         started = await self._take_kept(key) if warm else None
         if started is None:
@@ -97,7 +100,7 @@ class PlaywrightDriver:
             async with asyncio.timeout(self._limits.open_s):
                 if started.session is None:
                     started.session = await watch_browser(started.handle, browser.engine, lambda: started.tab)
-                started.context = await watch_page(started.handle, tab, url, self._limits.open_s)
+                started.context = await watch_page(started.handle, tab, url, self._limits.open_s, self._seeing)
         except Exception as error:  # playwright's own, or a bare one when its process is gone
             tab.end("browser_start", f"the page did not open: {words_of(error)}")
         except BaseException:  # told to stop, or the Round took too long: nobody will ever end this tab
@@ -165,14 +168,15 @@ class PlaywrightDriver:
             raise BrowserFailed(f"{browser.name} does not start: playwright's own process ends: {error}") from error
 
     async def _try_launch(self, browser: Browser, platform: str | None) -> _Started:
-        found = await asyncio.to_thread(find, browser)
+        headed = self._seeing.headed
+        found = await asyncio.to_thread(find, browser, headed)
         playwright = await self._start()
         before = _children(self._pid)
         # What it leaves there when it is killed goes with it. A short name: sockets allow about 100 characters.
         folder = Path(tempfile.mkdtemp(prefix="b"))
         launching = getattr(playwright, browser.engine).launch(
-            **_asked(browser, platform, found), headless=True, timeout=self._limits.open_s * 1000,
-            env={**found.environment, **homes(folder)}, artifacts_dir=folder,
+            **_asked(browser, platform, found), headless=not headed, timeout=self._limits.open_s * 1000,
+            env={**found.environment, **homes(folder), **self._seeing.environment()}, artifacts_dir=folder,
         )  # fmt: skip
         try:
             # Playwright keeps the limit itself, unless it is Playwright that hangs.
@@ -188,7 +192,7 @@ class PlaywrightDriver:
                 await self._stop()
                 raise
             if any(part in str(error) for part in _NOT_THERE):
-                raise not_here(browser, words_of(error)) from error
+                raise not_here(browser, "; ".join([*found.passed_over, words_of(error)])) from error
             gone = not self._runs()
             await self._stop()  # whatever it still waits for
             if gone:
@@ -202,8 +206,10 @@ class PlaywrightDriver:
             "name": browser.name, "label": browser.label, "version": handle.version, "engine": browser.engine,
             "path": str(found.program or found.channel or "playwright's own"),
             "args": platform_args(browser, platform), "preferences": platform_preferences(browser, platform),
-            "driver": "playwright", "headless": True, **_really(pid),
+            "driver": "playwright", "headless": not headed, **_really(pid),
         }  # fmt: skip
+        if found.passed_over:
+            provenance["passed_over"] = list(found.passed_over)
         return _Started(handle, pid, (folder, *_profile_of(pid)), provenance, browser.keeps, born=_birthday(pid))
 
     async def _finish(self, started: _Started) -> None:

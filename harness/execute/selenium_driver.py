@@ -31,6 +31,7 @@ from harness.execute.drivers import (
 from harness.execute.finding import Found, find, not_here
 from harness.execute.flags import platform_args
 from harness.execute.screen import SIZE, Screen
+from harness.execute.seeing import NOBODY, Seeing
 from harness.processes.child import Child, start_child
 
 _NO_SELENIUM = "selenium is not installed: pip install 'model-benchmark-harness[browser]'"
@@ -55,8 +56,9 @@ class _Started:
 class SeleniumDriver:
     """A fresh browser for each Round; a screen of its own, where it needs one, for the whole run."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, seeing: Seeing = NOBODY) -> None:
         self._limits = limits or Limits()
+        self._seeing = seeing
         self._open: dict[int, _Started] = {}
         self._screen = Screen(self._limits.open_s)
 
@@ -83,9 +85,14 @@ class SeleniumDriver:
                 raise not_here(browser, words) from error
             raise BrowserFailed(f"{browser.name} does not start: {words}") from error
         started.pid = _browser_of(started.service.pid)
-        tab = Tab(_provenance(browser, found, platform, started.session.capabilities), started.pid)
+        provenance = _provenance(browser, found, platform, started.session.capabilities)
+        if not browser.needs_display or self._seeing.headed:
+            provenance["screen"] = "the user's"
+        tab = Tab(provenance, started.pid)
         tab.arrived = lambda: setattr(started, "pages", pages_of(started.pid))
         tab.look = lambda: self._look(started, tab)
+        tab.photograph = lambda: asyncio.to_thread(started.session.get_screenshot_as_png)
+        tab.is_open = lambda: self._is_open(started)
         self._open[id(tab)] = started
         await self._goto(started, url, tab)
         return tab
@@ -146,7 +153,18 @@ class SeleniumDriver:
             if told is not None:
                 tab.end(*told)
 
+    async def _is_open(self, started: _Started) -> bool:
+        try:
+            asked = asyncio.to_thread(lambda: started.session.window_handles)
+            return bool(await asyncio.wait_for(asked, self._limits.close_s))
+        except TimeoutError:  # busy, or stopped in a debugger
+            return True
+        except Exception:  # Selenium's own: there is no such session any more
+            return False
+
     async def _display_for(self, browser: Browser) -> dict[str, str]:
+        if self._seeing.headed:
+            return self._seeing.environment()
         try:
             return await self._screen.environment()
         except Unsupported as why:
@@ -157,7 +175,7 @@ def _provenance(browser: Browser, found: Found, platform: str | None, capabiliti
     return {
         "name": browser.name, "version": capabilities.get("browserVersion"), "engine": browser.engine,
         "path": str(found.binary or found.program), "args": platform_args(browser, platform), "preferences": {},
-        "driver": "selenium", "headless": False, "screen": f"Xvfb {SIZE}" if browser.needs_display else "the user's",
+        "driver": "selenium", "headless": False, "screen": f"Xvfb {SIZE}",
     }  # fmt: skip
 
 

@@ -17,15 +17,16 @@ async def watched(
     than a Round ever may. Closing the generator is what ends its worker or browser.
 
     `alive` and notes say that somebody is there, not that the work gets on: a runtime that never answers must not be
-    waited for because its page still ticks.
+    waited for because its page still ticks. But for a person it is waited, as long as a note says `paused`.
     """
     loop = asyncio.get_running_loop()
     whole_s = slice_s + _PHASES * silence_limit_s
     ends_at, moved_at = loop.time() + whole_s, loop.time()
+    paused_at: float | None = None
     async with aclosing(events):
         while True:
             try:
-                async with asyncio.timeout_at(min(moved_at + silence_limit_s, ends_at)):
+                async with asyncio.timeout_at(min(moved_at + silence_limit_s, ends_at) if paused_at is None else None):
                     event = await anext(events)
             except StopAsyncIteration:
                 return
@@ -35,6 +36,11 @@ async def watched(
                 else:
                     yield Failed(code="timeout", reason=f"not done after {whole_s:g} s, so it was ended")
                 return
-            if not isinstance(event, Alive | Note):
+            if isinstance(event, Note) and event.kind == "progress" and "paused" in event.data:
+                if paused_at is not None:
+                    ends_at += loop.time() - paused_at
+                paused_at = loop.time() if event.data["paused"] is True else None
+                moved_at = loop.time()
+            elif not isinstance(event, Alive | Note):
                 moved_at = loop.time()
             yield event

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.execute.drivers import Tab, address_of
+from harness.execute.seeing import Seeing
+from harness.execute.tracing import Trace
 
 # A tab that closes because its browser ends says so first; the detail of a crash comes beside the crash.
 _DETAIL_WITHIN_S = 0.3
@@ -34,7 +36,7 @@ async def watch_browser(browser: Any, engine: str, tab_of_now: Callable[[], Tab 
     return session
 
 
-async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float) -> Any:
+async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float, seeing: Seeing) -> Any:
     """A new tab at the URL, whose console and end the Tab hears of; gives its context, which nothing else shares."""
     loop = asyncio.get_running_loop()
 
@@ -45,8 +47,13 @@ async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float) -> Any:
         loop.call_later(_DETAIL_WITHIN_S, tab.end, "page_crashed", "the page's process ended")
 
     # A page of ours downloads nothing, and what it opened beside itself would take the processor from it.
-    context = await browser.new_context(accept_downloads=False)
+    own_size = {"no_viewport": True} if seeing.headed else {}
+    context = await browser.new_context(accept_downloads=False, **own_size)
     page = await context.new_page()
+    show_to_people(browser, page, tab)
+    if seeing.trace is not None:
+        tab.trace = trace = Trace(browser, context)
+        await trace.begin(browser.browser_type.name, page)
     context.on("page", lambda other: asyncio.ensure_future(_close_beside(other, tab)))
     page.on("crash", crashed)
     page.on("close", closed)
@@ -60,6 +67,16 @@ async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float) -> Any:
     page.on("console", said)
     await page.goto(url, timeout=limit_s * 1000, wait_until="commit")
     return context
+
+
+def show_to_people(browser: Any, page: Any, tab: Tab) -> None:
+    """What the Tab can do for whoever looks at it."""
+
+    async def is_open() -> bool:
+        return browser.is_connected() and not page.is_closed()
+
+    tab.photograph = page.screenshot
+    tab.is_open = is_open
 
 
 async def has_no_tab(browser: Any, session: Any) -> bool:

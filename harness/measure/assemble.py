@@ -9,9 +9,11 @@ What notes carry in `data`:
                  whatever else is there goes to provenance["placement"]
     memory       source → bytes; of a source named twice the higher stays
     warning      nothing: the text is kept
-Console lines and progress stay in the journal only.
+Console lines are kept as warnings where the Round failed, the first of them; else they stay in the journal, as progress
+does.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +27,9 @@ from harness.core.text import one_line
 from harness.core.values import INT64_MOST, moment
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+# What nobody caught tells most, then the first lines; the journal has the others. Runtimes print in colours.
+_MOST_CONSOLE_LINES = 5
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What damage in a journal can lead to: wrong types, absent keys, numbers and depths that nothing here can hold.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, ProtocolViolation)
 
@@ -132,18 +137,28 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
         "memory_bytes": {},
         "notes": [],
     }
+    console: list[str] = []
     for record in records[1:-1]:
         if record["record"] == "event":
-            _take(fields, _EVENT.validate_python(record["event"]))
+            event = _EVENT.validate_python(record["event"])
+            _take(fields, event)
+            if isinstance(event, Note) and event.kind == "console":
+                console.append(f"console: {_COLOURS.sub('', event.text)}")
         elif record["record"] == "verdict":
             fields["verdict"] = Verdict.model_validate(record["verdict"])
     if begin.get("artifact") is not None:
         fields["provenance"]["artifact"] = begin["artifact"]
     _keep_peaks(fields["memory_bytes"], end.get("memory_bytes") or {})
     fields.update({key: end[key] for key in ("outcome", "code", "reason")})
+    if end["outcome"] == "failed":
+        fields["notes"] += sorted(console, key=_is_chatter)[:_MOST_CONSOLE_LINES]
     fields.update({key: begin[key] for key in ("round_id", "case_id", "number", "started_at")})
     moment(begin["started_at"])
     return Round.model_validate({**fields, "run_id": run_id})
+
+
+def _is_chatter(line: str) -> bool:
+    return not line.startswith("console: page error:")
 
 
 def _take(fields: dict[str, Any], event: Any) -> None:

@@ -110,15 +110,16 @@ def clock(rounds: Sequence[Round]) -> dict[str, Any]:
 def doubts(case: Case, rounds: Sequence[Round]) -> tuple[str, ...]:
     """Why the number may not be what it seems; each sentence once, the gravest first."""
     timed = timed_rounds(rounds)
-    if not timed:
-        return ()
+    if not timed:  # of a number that is not there nothing is doubted; but what went on is told
+        return tuple(dict.fromkeys(note for one in rounds for note in one.notes))
     found = [
         *_doubts_about_truth(rounds),
         *_doubts_about_device(case, timed),
         *doubts_about_attached(timed),
         *_doubts_about_samples(timed),
         *_doubts_about_page(timed),
-        *(note for one in timed for note in one.notes),
+        *_doubts_about_seeing(timed),
+        *(note for one in rounds for note in one.notes),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -238,6 +239,20 @@ def _doubts_about_page(rounds: Sequence[Round]) -> list[str]:
         if step and durations and median(durations) < STEPS_PER_SAMPLE / 2 * step:
             found.append(f"coarse clock: a sample is far shorter than {STEPS_PER_SAMPLE} steps of {step / 1000:g} µs")
     return [*found, *([why] if why else []), *_doubts_about_dispatch(rounds, chosen)]
+
+
+_SEEN = {
+    "headed": "measured in a window: the screen and the desktop take part",
+    "paused": "paused before the first iteration, with DevTools open where the browser opens them by itself",
+    "traced": "traced: slower than untraced, and the trace is in the memory",
+}
+
+
+def _doubts_about_seeing(rounds: Sequence[Round]) -> list[str]:
+    found = [words for one in rounds for way, words in _SEEN.items() if _part(one, "seeing").get(way)]
+    if any(_part(one, "browser").get("passed_over") for one in rounds):
+        found.append("another build of the browser than the pinned one, which has no window")
+    return found
 
 
 def _doubts_about_dispatch(rounds: Sequence[Round], chosen: str | None) -> list[str]:

@@ -95,6 +95,9 @@ class Progressing:
             escape(one_line(f"{device or 'a browser'} is here: {who}")), highlight=False, soft_wrap=True
         )
 
+    def told(self, text: str) -> None:
+        self._console.print(escape(one_line(text)), highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         self._bar.stop()
 

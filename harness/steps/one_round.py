@@ -16,6 +16,7 @@ from harness.core.events import Alive, Conversation, Done, Failed, Note, Refused
 from harness.core.nouns import Artifact, PlannedRound
 from harness.core.rounds import Round, Run, Verdict
 from harness.execute.executor import Assignment
+from harness.execute.looking import picture_of
 from harness.execute.watchdog import watched
 from harness.measure.assemble import assemble_round
 from harness.measure.verify import judge
@@ -60,7 +61,7 @@ async def do_round(
             round_id=round_id, case=planned.case, artifact=artifact,
             artifact_dir=workplace.artifacts / artifact.digest, outputs_dir=outputs_dir,
             policy=run.plan.policy.loop(), silence_limit_s=_silence_limit_s(planned, run),
-            first_round=planned.number == 1,
+            first_round=planned.number == 1, number=planned.number,
         )  # fmt: skip
         with noting_steal(round_id, run, keep):
             conversation = await _converse(assignment, workplace, keep)
@@ -68,8 +69,8 @@ async def do_round(
         if isinstance(conversation.last, Done):
             verdict = _judge(assignment, conversation)
             keep({"record": "verdict", "round_id": round_id, "verdict": verdict})
-        if moved := _clock_moved(before):
-            keep({"record": "event", "round_id": round_id, "event": moved})
+        for note in filter(None, (_clock_moved(before), _pictured(workplace, round_id))):
+            keep({"record": "event", "round_id": round_id, "event": note})
         keep({"record": "round_end", "round_id": round_id, **_end_of(conversation, verdict)})
     finally:
         shutil.rmtree(outputs_dir, ignore_errors=True)
@@ -90,6 +91,14 @@ def _clock_moved(before: tuple[float, float]) -> Note | None:
         return None
     text = f"the wall clock moved by {wall_s - steady_s:+.0f} s: it was set, or the machine slept; durations are steady"
     return Note(kind="warning", text=text)
+
+
+def _pictured(workplace: Workplace, round_id: str) -> Note | None:
+    """Said here, since a page that fell silent was pictured when nobody listened any more."""
+    folder = workplace.seeing.screenshots
+    if folder is None or not picture_of(folder, round_id).exists():
+        return None
+    return Note(kind="warning", text=f"a screenshot of the failure: {picture_of(folder, round_id)}")
 
 
 async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> Conversation:

@@ -67,8 +67,9 @@ def _refuse_other_versions(run: Run) -> None:
     for before, now_ in zip(run.plan.cases, here.cases, strict=True):
         if before.versions is None or now_.versions is None:
             continue
-        artifact = {"artifact": before.versions["artifact"]}
-        if changes := version_changes(before.versions, now_.versions | artifact):
+        # The artifact is compared on its own; and whoever goes on may want to look now, or no more.
+        same = {key: before.versions[key] for key in ("artifact", "seeing") if key in before.versions}
+        if changes := version_changes(before.versions, now_.versions | same):
             raise UserMistake("other_versions", f"since run {run.run_id} began, {', '.join(changes)}", _ANEW)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.core.errors import UserMistake
 from harness.core.nouns import Plan
 from harness.core.rounds import CaseResult
+from harness.execute.seeing import NOBODY, Seeing
 from harness.measure.machine import fingerprint
 from harness.plan.incremental import Reuse, reuse
 from harness.plan.selection import Selection
@@ -13,7 +14,7 @@ from harness.steps.versions import stamped
 from harness.store.known import known_results, stored_results
 
 
-def reuse_known(plan: Plan, selection: Selection, database: Path) -> Reuse:
+def reuse_known(plan: Plan, selection: Selection, database: Path, seeing: Seeing = NOBODY) -> Reuse:
     """The Plan, in which what is known need not be measured, where the selection asks for that.
 
     Without a database nothing is known. One that another process keeps is the user's mistake, since the other answer
@@ -21,7 +22,7 @@ def reuse_known(plan: Plan, selection: Selection, database: Path) -> Reuse:
     """
     if not selection.reuses:
         return Reuse(plan, {}, {})
-    plan = stamped(plan)
+    plan = stamped(plan, seeing)
     wanted = [point.case.case_id for point in plan.cases if point.to_measure]
     try:
         known = known_results(database, wanted, str(fingerprint()["machine_id"]))

@@ -5,6 +5,7 @@ harness    version of the harness
 loop       digest of our own code and rules that take part in measuring on that side
 python     the interpreter (native)
 browser    where it is found and its version (page); `playwright` drives it and sets some of its flags
+seeing     how it was looked at, where it was: such numbers are not those of a page in peace
 others     the backend's packages, by their own names
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from harness import catalog
 from harness.core.digest import digest_of
 from harness.core.nouns import Backend, Case, Plan, Policy
+from harness.execute.seeing import NOBODY, Seeing
 from harness.export.request import digest_of_request, request_for
 
 _NONE = "not installed"
@@ -30,7 +32,7 @@ _CONDUCTOR = (
 )  # fmt: skip
 
 
-def stamped(plan: Plan) -> Plan:
+def stamped(plan: Plan, seeing: Seeing = NOBODY) -> Plan:
     """The Plan with the versions of every Case that may be measured and does not have them yet."""
     # Remembered for this Plan only: a server may outlive an upgrade.
     of_place, digests = cache(_of_place), dict[str, str]()
@@ -40,8 +42,8 @@ def stamped(plan: Plan) -> Plan:
         key = request.model_dump_json()
         if key not in digests:
             digests[key] = digest_of_request(request)
-        place = of_place(case.backend, case.platform, (case.browser, case.browser_version), case.runtime)
-        return {"artifact": digests[key], **place}
+        where = (case.browser, case.browser_version, case.runtime)
+        return {"artifact": digests[key], **of_place(case.backend, case.platform, where, seeing)}
 
     cases = tuple(
         point.model_copy(update={"versions": versions(point.case)})
@@ -53,10 +55,11 @@ def stamped(plan: Plan) -> Plan:
 
 
 def _of_place(
-    backend_name: str, platform_name: str, asked_browser: tuple[str | None, str | None], runtime: str | None
+    backend_name: str, platform_name: str, where: tuple[str | None, str | None, str | None], seeing: Seeing
 ) -> dict[str, str]:
-    """Name → version of all that the backend and the browser bring; `runtime` is one that was asked for."""
-    browser_name, browser_at = asked_browser
+    """Name → version of all that the backend and the browser bring; `where`: browser, its version and the runtime asked
+    for."""
+    browser_name, browser_at, runtime = where
     backend = catalog.backends()[backend_name]
     versions = {"harness": catalog.installed_version("model-benchmark-harness") or _NONE}
     flags: list[object] = []
@@ -76,7 +79,9 @@ def _of_place(
 
         browser = at_version(catalog.browsers()[browser_name], browser_at)
         flags = [platform_args(browser, platform_name), platform_preferences(browser, platform_name)]
-        versions["browser"] = version_without_starting(browser)
+        versions["browser"] = version_without_starting(browser, seeing.headed)
+        if told := seeing.told():
+            versions["seeing"] = ", ".join(told)
         if browser.driver == "playwright":
             versions["playwright"] = catalog.installed_version("playwright") or _NONE
     rules = Policy().loop().model_dump(mode="json", exclude={"slice_ns"})

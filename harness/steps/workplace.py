@@ -9,7 +9,8 @@ from harness.core.events import Event
 from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
 from harness.execute.doors import Reception
-from harness.execute.executor import Executor
+from harness.execute.executor import Executor, Lingers
+from harness.execute.seeing import NOBODY, Seeing
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 
 
@@ -34,19 +35,26 @@ class Workplace:
     database: Path
     executors: Mapping[str, Executor]  # "native", "page"
     watcher: Watcher
+    seeing: Seeing = NOBODY
 
     @property
     def artifacts(self) -> Path:
         return self.database.parent / "artifacts"
+
+    async def linger(self) -> None:
+        """Wait for the person who looks at what the latest Round left open, if anything."""
+        for executor in self.executors.values():
+            if isinstance(executor, Lingers):
+                await executor.linger()
 
 
 class RealExecutors(dict[str, Executor]):
     """Side → who does the work there, made when it is first asked for: a native sweep imports nothing that only
     browsers need."""
 
-    def __init__(self, reception: Reception | None = None) -> None:
+    def __init__(self, seeing: Seeing = NOBODY, reception: Reception | None = None) -> None:
         super().__init__()
-        self._reception = reception
+        self._seeing, self._reception = seeing, reception
 
     def __missing__(self, side: str) -> Executor:
         if side == "native":
@@ -56,5 +64,7 @@ class RealExecutors(dict[str, Executor]):
         else:
             from harness.execute.page import PageExecutor
 
-            self[side] = PageExecutor(memory_of_tree, reset_peaks_of_tree, reception=self._reception)
+            self[side] = PageExecutor(
+                memory_of_tree, reset_peaks_of_tree, reception=self._reception, seeing=self._seeing
+            )
         return self[side]

@@ -14,6 +14,7 @@ from harness.execute.drivers import Limits
 from harness.execute.executor import Assignment
 from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.page import PageExecutor
+from harness.execute.seeing import Seeing
 from harness.execute.watchdog import watched
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 from tests.making import make_artifact, make_case
@@ -105,3 +106,7 @@ async def do_round(
 
 def make_executor(**limits: float) -> PageExecutor:
     return PageExecutor(memory_of_tree, reset_peaks_of_tree, Limits(**limits))
+
+
+def make_seeing_executor(seeing: Seeing, **limits: float) -> PageExecutor:
+    return PageExecutor(memory_of_tree, reset_peaks_of_tree, Limits(**limits), seeing=seeing)

@@ -45,6 +45,15 @@ def test_signs_of_life_are_no_progress(event: Event) -> None:
     assert closed == [True]
 
 
+def test_while_a_person_looks_nobody_is_ended_and_afterwards_the_limits_count_again() -> None:
+    paused, goes_on = (Note(kind="progress", text="", data={"paused": each}) for each in (True, False))
+    script: list[tuple[float, Event]] = [(0, HELLO), (0, paused), (0.9, MOVES), (0.9, goes_on), (0, MOVES)]
+    heard, closed = hear(script, 0.2)
+    assert heard[:-1] == [HELLO, paused, MOVES, goes_on, MOVES], "1.8 s: longer than a silence, and than the whole"
+    assert heard[-1] == Failed(code="silence", reason="no progress for 0.2 s, so it was ended")
+    assert closed == [True]
+
+
 def test_progress_without_end_is_ended_as_well() -> None:
     heard, closed = hear([(0, HELLO), *[(0.05, MOVES)] * 1000], 0.2)
     assert isinstance(heard[-1], Failed) and heard[-1].code == "timeout"

@@ -1,6 +1,6 @@
 """Journal records → Rounds; what is killed or broken is dropped and said so."""
 
-from harness.core.events import parse_event
+from harness.core.events import Note, parse_event
 from harness.core.nouns import PlannedCase
 from harness.measure.assemble import assemble
 from harness.store.journal import plain
@@ -67,3 +67,17 @@ def test_strangers_are_named() -> None:
 def test_live_events_and_journal_events_are_the_same() -> None:
     event = round_records(CASE, 1)[1]["event"]
     assert parse_event(event.model_dump_json()) == event
+
+
+def test_of_a_failed_round_the_console_is_kept_what_nobody_caught_first() -> None:
+    lines = [*(f"error: \x1b[0;93mline {number}\x1b[m" for number in range(9)), "page error: stray"]
+    notes = [
+        {"record": "event", "round_id": f"{CASE.case_id}-1", "event": Note(kind="console", text=text)} for text in lines
+    ]
+    first, *middle, end = round_records(CASE, 1)
+    (well,) = assemble(records(first, *middle, *notes, end)).rounds
+    assert well.notes == ("a warning of round 1",), "of one that went well it is in the journal"
+    failed = {**end, "outcome": "failed", "code": "page_error", "reason": "stray"}
+    (ill,) = assemble(records(first, *middle, *notes, failed)).rounds
+    kept = ["page error: stray", *(f"error: line {number}" for number in range(4))]
+    assert ill.notes == ("a warning of round 1", *(f"console: {line}" for line in kept))

@@ -49,6 +49,13 @@ def test_one_failed_round_fails_the_case_and_the_first_says_why() -> None:
     assert "2 of 3 rounds failed" in found.doubts
 
 
+def test_what_a_failed_round_noted_is_told_though_there_is_no_number_to_doubt() -> None:
+    bad: dict[str, Any] = {"outcome": "failed", "code": "crash", "reason": "why", "samples": (), "verdict": None}
+    assert result(round_of(CASE, 1, notes=("a screenshot: here",), **bad)).doubts == ("a screenshot: here",)
+    found = result(round_of(CASE, 1, STEADY), round_of(CASE, 2, notes=("a screenshot: there",), **bad))
+    assert "a screenshot: there" in found.doubts
+
+
 def test_unsupported_only_if_all_say_so() -> None:
     refused = round_of(CASE, 1, outcome="unsupported", reason="no adapter", samples=(), verdict=None)
     found = result(refused)
@@ -92,6 +99,10 @@ def test_interval_within_one_round_says_so() -> None:
         ),
         ({"provenance": {"threads": 1}}, "threads used: 1, asked for: 2"),
         ({"provenance": {"isolation": "zygote"}}, "forked: peak memory lacks shared pages"),
+        ({"provenance": {"seeing": {"headed": True}}}, "measured in a window"),
+        ({"provenance": {"seeing": {"headed": True, "paused": True}}}, "paused before the first iteration"),
+        ({"provenance": {"seeing": {"traced": True}}}, "traced: slower than untraced"),
+        ({"provenance": {"browser": {"passed_over": ["no window"]}}}, "another build of the browser"),
         ({"provenance": {"isolated": False}}, "not cross-origin isolated"),
         ({"provenance": {"visibility": "hidden"}}, "the page was hidden"),
         # 10 ms is shorter than 100 steps of 1 ms.

@@ -32,6 +32,7 @@ class Spoken:
     connections: int = 0
     console: list[str] = field(default_factory=list)
     status: dict[str, str] = field(default_factory=dict)
+    html: str = ""
 
     def of(self, kind: str, /, **fields: object) -> list[Any]:
         """The Events of a kind whose fields are these."""
@@ -97,8 +98,9 @@ class _Conductor:
                     await page.add_init_script(init_script)
                 await page.goto(url)
                 await asyncio.wait_for(self.over.wait(), _LIMIT_S)
-                for name in ("what", "phase", "n"):
+                for name in ("what", "outcome", "phase", "n"):
                     self.spoken.status[name] = await page.text_content(f"#{name}") or ""
+                self.spoken.html = await page.content()
             finally:
                 await browser.close()
                 await runner.cleanup()

@@ -54,7 +54,7 @@ def test_noop(talk: Talk, artifact_dir: Path) -> None:
     # An empty run lasts some 40 ns and goes on becoming quicker, so a few samples may fall short.
     assert np.median([duration for batch in batches for duration in batch.durations_ns]) >= 80 * step
     assert np.median(sampled_ns(spoken)) < 20_000
-    assert spoken.status["phase"] == "done" and "noop_web" in spoken.status["what"]
+    assert spoken.status["outcome"] == "done" and "noop_web" in spoken.status["what"]
 
 
 def test_noop_of_a_known_duration(talk: Talk, artifact_dir: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from harness import catalog
 from harness.core.nouns import UNKNOWN_VERSION, Browser, Case, LoopPolicy, Plan, PlannedCase, Policy
 from harness.execute.browser_version import version_without_starting
+from harness.execute.seeing import Seeing
 from harness.export.request import digest_of_request, request_for
 from harness.steps.versions import stamped
 from tests.making import make_case, make_model
@@ -146,3 +147,13 @@ def test_only_what_may_be_measured_is_stamped_and_once() -> None:
     had = PlannedCase(case=PAGE, versions={"harness": "0"})
     points = stamped(Plan(cases=(impossible, had), policy=Policy())).cases
     assert [point.versions for point in points] == [None, {"harness": "0"}]
+
+
+def test_what_was_looked_at_is_not_what_ran_in_peace() -> None:
+    plan = Plan(cases=(PlannedCase(case=NATIVE), PlannedCase(case=PAGE)), policy=Policy())
+    kept_open = Seeing(headed=True, keep_open=True, screenshots=Path("anywhere"), trace=Path("t"))
+    native, page = (point.versions or {} for point in stamped(plan, kept_open).cases)
+    assert native == versions_of(NATIVE), "there is no window to look at"
+    assert page["seeing"] == "headed, traced" and "playwright's chromium" in page["browser"]
+    in_peace = stamped(plan, Seeing(screenshots=Path("anywhere"))).cases[1].versions
+    assert in_peace == versions_of(PAGE) and "seeing" not in versions_of(PAGE)
