@@ -10,7 +10,7 @@ const LINES = {
   here: { text: 'connected', mood: 'good' },
   lost: { text: 'connection lost, trying again', mood: 'bad' },
   taken: { text: 'another browser has this place', mood: 'bad' },
-  over: { text: 'done', mood: 'good' },
+  over: { text: 'over', mood: 'good' },
 };
 
 /** A long name breaks behind its slashes. @param {string} text */
@@ -80,14 +80,15 @@ export class LobbyView {
     const { order, over, ended, rounds } = state;
     this.showLine(over ? 'over' : 'here');
     this.get('device').textContent = state.device || 'Attached device';
-    this.page.title = over ? 'Done' : order ? `Round ${order.number} of ${rounds}` : 'Waiting';
-    this.get('headline').textContent = over ? 'Done. You may close this page.'
+    this.page.title = over ? 'Over' : order ? `Round ${order.number} of ${rounds}` : 'Waiting';
+    this.get('headline').textContent = over ? 'The run is over. You may close this page.'
       : order ? `Round ${order.number} of ${rounds}` : ended ? 'Waiting for the next round' : 'Waiting for the first round';
     this.get('what').textContent = over ? 'The results are in the terminal where it was started.'
       : order ? breakable(order.what) : 'Leave this page open and in front; it is told what to do.';
     const bar = /** @type {HTMLProgressElement} */ (this.get('progress'));
     bar.max = Math.max(1, rounds);
-    bar.value = over ? bar.max : ended;
+    bar.value = ended;
+    bar.hidden = over; // what is unsupported is asked once: there may have been fewer rounds than could be
     this.showTold(state);
   }
 

@@ -52,8 +52,9 @@ def opened(engine: str, url: str, profile: Path, *more: str) -> Iterator[subproc
             end(browser)
 
 
-def look_away(profile: Path, seconds: float) -> None:
-    """Another tab in front of a Chromium's page for a while: opened with `--remote-debugging-port=0`."""
+@contextmanager
+def looking_away(profile: Path) -> Iterator[None]:
+    """Another tab in front of the page of a Chromium that was opened with `--remote-debugging-port=0`."""
     told = profile / "DevToolsActivePort"
     ends_at = time.monotonic() + PATIENCE_S
     while not told.is_file() or not told.read_text("utf-8"):
@@ -63,7 +64,7 @@ def look_away(profile: Path, seconds: float) -> None:
     pages = json.load(urlopen(f"{address}/list"))
     page = next(each["id"] for each in pages if "attach.html" in each["url"])
     urlopen(Request(f"{address}/new?about:blank", method="PUT")).close()
-    time.sleep(seconds)
+    yield
     urlopen(f"{address}/activate/{page}").close()
 
 

@@ -137,6 +137,13 @@ def test_unknown_versions_now_reuse_nothing() -> None:
     assert decide(known(), versions=None).again == {CASE.case_id: "its versions are not known"}
 
 
+def test_an_attached_device_may_be_another_one_by_now() -> None:
+    case = make_case(platform="wasm", browser="attached", browser_version="phone")
+    plan = Plan(cases=(PlannedCase(case=case, versions=VERSIONS),), policy=Policy())
+    found = reuse(plan, {case.case_id: [known(case_id=case.case_id)]}, NOW)
+    assert found.plan.cases[0].to_measure and "which device" in found.again[case.case_id]
+
+
 def test_the_impossible_stays_what_it_is() -> None:
     found = decide(known(), outcome="unsupported", reason="not installed")
     assert found.plan.cases[0].reused_from is None
