@@ -15,7 +15,7 @@ import click
 from harness.cli.attaching import asked_of, attach_options, reception_of
 from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
-from harness.cli.seeing import once, seeing_options, take_seeing
+from harness.cli.seeing import once, refuse_to_show_nothing, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.core.text import one_line
 from harness.execute.seeing import NOBODY, Seeing
@@ -254,6 +254,7 @@ def _published(package: str) -> Sequence[str] | None:
 def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY) -> Outcome:
     from harness.pipeline import run_plan
 
+    refuse_to_show_nothing(seeing, planned)
     command = shlex.join(["harness", *sys.argv[1:]])
     return _carry_out(lambda place: run_plan(planned, place, command), db, seeing)
 

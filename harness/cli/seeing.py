@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.core.errors import UserMistake
 from harness.execute.seeing import Seeing
+
+if TYPE_CHECKING:
+    from harness.core.nouns import Plan
 
 _SEEING = [
     click.option("--headed", is_flag=True, help="Browsers in windows on your screen, not out of sight."),
@@ -58,6 +61,13 @@ def once(seeing: Seeing, asked: dict[str, Any]) -> dict[str, Any]:
     """One Round where a person has to do something in each of them, unless a number was given."""
     by_hand = seeing.pause or seeing.keep_open
     return {"rounds": 1, **asked} if by_hand else asked
+
+
+def refuse_to_show_nothing(seeing: Seeing, plan: Plan) -> None:
+    """Raises UserMistake, nothing_to_see, where no Case is one that could be looked at."""
+    if seeing.told() and not any(point.case.browser for point in plan.cases):
+        message = "no case runs in a browser, so there is nothing to be seen or traced"
+        raise UserMistake("nothing_to_see", message, "one that does: --hardware wasm")
 
 
 def _has_display() -> bool:

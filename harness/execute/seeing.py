@@ -4,15 +4,19 @@ No part of a Case, since it is not what is measured. But it does something to wh
 every Round's provenance, and from there into the doubts.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.core.events import CaseMessage
-from harness.core.nouns import Browser
+if TYPE_CHECKING:  # the command line has this before it has anything to measure with
+    from harness.core.events import CaseMessage
+    from harness.core.nouns import Browser
 
 # Chromium opens them by itself, and only then does a `debugger` statement stop. Firefox opens them with no flag: its
 # `-devtools` is for a window that a driven Firefox does not use. WebKitGTK's can only be opened by hand.

@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import harness
-from harness.cli.seeing import once, take_seeing
+from harness.cli.seeing import once, refuse_to_show_nothing, take_seeing
 from harness.core.errors import UserMistake
-from harness.execute.seeing import Seeing
+from harness.core.nouns import Plan, PlannedCase, Policy
+from harness.execute.seeing import NOBODY, Seeing
+from tests.making import make_case
 
 NOTHING: dict[str, Any] = {"headed": False, "pause": False, "keep_open": False, "trace": None}
 
@@ -58,3 +60,13 @@ def test_who_has_to_be_there_does_one_round_unless_more_were_asked_for() -> None
         assert once(seeing, {"seed": 1}) == {"rounds": 1, "seed": 1}
         assert once(seeing, {"rounds": 5}) == {"rounds": 5}
     assert once(Seeing(headed=True), {}) == {}
+
+
+def test_where_nothing_runs_in_a_browser_there_is_nothing_to_be_seen(tmp_path: Path) -> None:
+    native, page = (PlannedCase(case=case) for case in (make_case(), make_case(browser="chromium")))
+    only_native = Plan(cases=(native,), policy=Policy())
+    for seeing in (Seeing(headed=True), Seeing(trace=tmp_path / "t")):
+        with pytest.raises(UserMistake, match="nothing to be seen"):
+            refuse_to_show_nothing(seeing, only_native)
+        refuse_to_show_nothing(seeing, Plan(cases=(native, page), policy=Policy()))
+    refuse_to_show_nothing(NOBODY, only_native)

@@ -18,7 +18,7 @@ from harness.execute.seeing import Seeing
 from harness.export.request import digest_of_request, request_for
 from harness.pipeline import run_plan
 from harness.steps.workplace import RealExecutors, Workplace
-from tests.execute.page_rounds import LONG, assign, do_round, make_seeing_executor, processes
+from tests.execute.page_rounds import LONG, assign, do_round, driver, make_seeing_executor, processes
 from tests.execute.seen_rounds import (
     Viewing,
     colours_in,
@@ -166,6 +166,18 @@ def test_a_page_that_gets_nowhere_is_traced_all_the_same(viewing: Viewing, tmp_p
     _, conversation = viewing.round(assignment, seeing, silence_s=4, trace_s=10.0)
     assert isinstance(conversation.last, Failed) and conversation.last.code == "silence"
     assert any(path.suffix == ".json" and json.loads(path.read_bytes()) for path in tmp_path.glob("t.*"))
+
+
+def test_who_traces_may_die_without_the_round_being_lost_or_waiting_for_ever(viewing: Viewing, tmp_path: Path) -> None:
+    def look(event: Event, _: PageExecutor) -> None:
+        if isinstance(event, Phase) and event.phase == "first":
+            driver().kill()
+
+    seeing = Seeing(trace=tmp_path / "t")
+    events, conversation = viewing.round(assign(tmp_path), seeing, look, trace_s=4.0)
+    assert isinstance(conversation.last, Done | Failed), conversation.last
+    assert set(provenance_of(events)["trace"]["missing"]) == {"performance", "playwright"}
+    assert "no trace was written" in notes_of(events, "warning")[-1].text
 
 
 def test_without_chromium_there_is_less_to_trace_and_that_is_said(
