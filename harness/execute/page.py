@@ -109,6 +109,7 @@ class PageExecutor:
         arrived: Callable[[str, str], None],
     ) -> dict[str, str]:  # fmt: skip
         server = await self._serve()
+        self._drivers.setdefault("attach", AttachDriver(server.lobby))  # which tells the devices that it is over
         for each in invitations:
             token = server.lobby.invite(each).token
             invited(each.device, [f"{url}#{token}" for url in server.outside_urls("attach.html")])
@@ -185,7 +186,7 @@ class PageExecutor:
         warm = assignment is not None and assignment.case.isolation == "zygote"
         server = await self._serve()
         try:
-            driver = self._driver(browser)
+            driver = self._driver(browser, server)
             url = server.take(seat)
             first = server.take(seat.rehearsal, FIRST_LOAD) if seat.rehearsal else url
             tab = await driver.open(browser, platform, first, warm)
@@ -280,11 +281,12 @@ class PageExecutor:
             server = PageServer(self._reception.door)
             await server.open()
             self._server = server
-            self._drivers["attach"] = AttachDriver(server.lobby)
         return self._server
 
-    def _driver(self, browser: Browser) -> Driver:
-        if browser.driver not in self._drivers:
+    def _driver(self, browser: Browser, server: PageServer) -> Driver:
+        if browser.driver == "attach":
+            self._drivers.setdefault("attach", AttachDriver(server.lobby))
+        elif browser.driver not in self._drivers:
             self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits, self._seeing)
         return self._drivers[browser.driver]
 

@@ -152,7 +152,7 @@ def test_traces_are_of_each_round_and_none_is_written_over(viewing: Viewing, tmp
     for file in (Path(file) for each in written for file in each["files"]):
         if file.suffix == ".zip":
             lines = zipfile.ZipFile(file).read("trace.trace").decode().splitlines()
-            assert any("/page/run.html" in json.dumps(json.loads(line)) for line in lines), "the page's load is in it"
+            assert any("/run.html" in json.dumps(json.loads(line)) for line in lines), "the page's load is in it"
         else:
             named = {event["name"] for event in json.loads(file.read_bytes())["traceEvents"]}
             assert {"EvaluateScript", "ResourceSendRequest"} & named, "from before the page's scripts"
