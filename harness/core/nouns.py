@@ -215,6 +215,22 @@ class Graph(Frozen):
     external: tuple[Inside, ...] = ()
 
 
+class PipelineCall(Frozen):
+    """What a pipeline is given as a user gives it, and what it must answer: tokenisation, image processing and what
+    follows the graph are then in the check."""
+
+    task: Literal["feature-extraction", "text-classification", "image-classification"] = Field(
+        description="transformers' name of the pipeline"
+    )
+    texts: tuple[str, ...] = ()
+    images: tuple[Tensor, ...] = Field(default=(), description="uint8 [height, width, 3], RGB")
+    length: int | None = Field(default=None, description="tokens that each text is padded or cut to: shapes are static")
+    expected: tuple[Tensor, ...] = Field(
+        description="embeddings [batch, width]: mean over the tokens that are no padding, of length 1;"
+        " scores [batch, labels]: softmax, in the order of the labels"
+    )
+
+
 class ArtifactFile(Frozen):
     path: Inside
     size_bytes: int
@@ -239,6 +255,7 @@ class Artifact(Frozen):
     expected: tuple[Tensor, ...]
     onnx: dict[str, Graph] = Field(description="precision → graph")
     hf: Inside | None = Field(default=None, description="folder that from_pretrained loads")
+    pipeline: PipelineCall | None = Field(default=None, description="null: there is none, and a note says why")
     files: tuple[ArtifactFile, ...]
     notes: tuple[str, ...] = ()
 
@@ -278,6 +295,10 @@ class Backend(Frozen):
     modes: tuple[str, ...] = ("inference",)
     outputs: tuple[str, ...] = Field(default=("host",), description="where it can leave outputs")
     options: tuple[str, ...] = Field(default=(), description="names of the options it knows; any other is refused")
+    answers: Literal["outputs", "pipeline"] = Field(
+        default="outputs", description="what the judge compares: the graph's outputs, or what a pipeline answers"
+    )
+    tasks: tuple[str, ...] = Field(default=(), description="task families it can do; empty: all")
     for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
 
 
