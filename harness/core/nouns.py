@@ -13,6 +13,8 @@ from harness.core.values import INT64_MOST, Count, Inside
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int4")
 Outcome = Literal["ok", "unsupported", "failed"]
 Isolation = Literal["process", "zygote"]
+# The catalogue's first for every platform of a page; a test says so.
+USUAL_PAGE_BACKEND = "ort_web"
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
 UNKNOWN_VERSION = "not known without starting it"
 
@@ -103,6 +105,12 @@ class Case(Frozen):
         return self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}"
 
     @property
+    def unusual_backend(self) -> str | None:
+        """The backend's name where `hardware` alone does not tell it: pages have several for one platform."""
+        usual = self.browser is None or self.backend in (USUAL_PAGE_BACKEND, self.platform)
+        return None if usual else self.backend
+
+    @property
     def slug(self) -> str:
         """For eyes only: what is not default shows."""
         parts = [self.model.short_name]
@@ -114,7 +122,7 @@ class Case(Frozen):
         if self.length is not None:
             parts.append(f"l{self.length}")
         parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]
-        parts.append(self.hardware)
+        parts += [self.hardware, *filter(None, [self.unusual_backend])]
         if self.browser:
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
         if self.outputs != "host":

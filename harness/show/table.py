@@ -48,8 +48,9 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 
 def platform_label(case: Case, result: CaseResult) -> str:
     """`webgpu (software)`: a software adapter is called software wherever its name stands."""
+    backend = f" {case.unusual_backend}" if case.unusual_backend else ""
     browser = f" {case.browser}" if case.browser not in (None, "chromium") else ""
-    return f"{case.hardware}{browser}{' (software)' if result.software else ''}"
+    return f"{case.hardware}{backend}{browser}{' (software)' if result.software else ''}"
 
 
 def reading(results: Results) -> str:
