@@ -154,6 +154,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             if share == 1:
                 how_many = f"no node ran on {case.platform}, all"
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
+        if case.platform != "wasm" and share is None and (why := _part(one, "placement").get("reason")):
+            found.append(f"whether nodes fell back to the CPU is not known: {why}")
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:
             found.append(f"threads used: {threads}, asked for: {case.threads}")
