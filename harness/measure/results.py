@@ -128,6 +128,10 @@ def _doubts_about_truth(rounds: Sequence[Round]) -> list[str]:
         found.append("wrong output: the timings are kept but never ranked")
     if failed and len(failed) < len(rounds):
         found.append(f"{len(failed)} of {len(rounds)} rounds failed")
+    if cut := _highest(rounds, "texts_cut"):
+        found.append(
+            f"cut texts: {cut:.0f}; transformers.js cuts off the closing token too, where PyTorch's side keeps it"
+        )
     refused = [one for one in rounds if one.outcome == "unsupported"]
     if refused and len(refused) < len(rounds):
         found.append(f"{len(refused)} of {len(rounds)} rounds were refused: {refused[0].reason}")

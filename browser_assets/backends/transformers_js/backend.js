@@ -66,6 +66,7 @@ class PipelineSession {
     this.clock = platform === 'wasm' ? 'performance_now' : 'await';
     /** @type {any} */
     this.pipe = undefined;
+    this.textsCut = 0;
     /** @type {unknown} */
     this.given = undefined;
     /** @type {unknown} */
@@ -106,7 +107,9 @@ class PipelineSession {
     };
     this.pipe = await this.library.pipeline(call.task, files.model, /** @type {any} */ (options));
     this.files = undefined;
-    if (call.length !== null) this.pipe.tokenizer = padding(this.pipe.tokenizer, call.length);
+    if (call.length === null) return;
+    this.textsCut = cut(this.pipe.tokenizer, call.texts, call.length);
+    this.pipe.tokenizer = padding(this.pipe.tokenizer, call.length);
   }
 
   async known() {
@@ -114,6 +117,8 @@ class PipelineSession {
       // Only wasm computes with these; a GPU's and WebNN's own threads are nobody's to know.
       threads: this.platform === 'wasm' ? this.onnx.wasm.numThreads : null,
       threads_asked: this.message.case.threads,
+      // It cuts off a text's closing token with the rest, where transformers keeps it: then the answers differ.
+      ...(this.textsCut > 0 ? { texts_cut: this.textsCut } : {}),
       runtime_files: { library: BUNDLE, wasm: `${this.opening.offer.bundle}.wasm` },
       ...(this.platform === 'webgpu' ? await this.watchDevice() : {}),
     };
@@ -203,6 +208,12 @@ function padding(tokenizer, length) {
     apply: (target, self, [texts, options]) =>
       Reflect.apply(target, self, [texts, { ...options, padding: 'max_length', truncation: true, max_length: length }]),
   });
+}
+
+/** How many texts have more tokens. @param {any} tokenizer @param {readonly string[]} texts @param {number} length */
+function cut(tokenizer, texts, length) {
+  const { input_ids } = tokenizer([...texts], { return_tensor: false });
+  return input_ids.filter((/** @type {number[]} */ ids) => ids.length > length).length;
 }
 
 /** Throws Unsupported, in the words of whoever said no. @param {Opening} opening @param {Record<string, string>} runtime */
