@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from exporters.checks import SANITY_SHARE, broken_numbers, disagreement
+from exporters.graphs.run import first_line
 from exporters.seam import ExportUnsupported, PipelineProduct
 from exporters.zoo.images import pixel_values, raw_images, unprocessable
 from exporters.zoo.inputs import Ask, texts_of
@@ -29,6 +30,9 @@ def answer_of(task: str, module: Any, hf: Path, ask: Ask, tokenizer: Any) -> Ans
         product, other = _PIPELINES[task](module, hf, ask, tokenizer)
     except ExportUnsupported as refusal:
         return None, f"no pipeline: {refusal}"
+    # A model that cannot be called so, a processor's config of wrong types: the graph is exported all the same.
+    except Exception as error:
+        return None, f"no pipeline: {type(error).__name__}: {first_line(error)}"
     if sentence := broken_numbers(product.expected):
         return None, f"no pipeline: {sentence}"
     share, _ = disagreement(product.expected, other)

@@ -147,3 +147,17 @@ def test_labels_with_one_name_cannot_be_put_in_order(exported: Exports, tmp_path
     request = {**pretrained_request("mine", "image-classification", **model), "length": None}
     artifact = ask(request, out)["result"]["artifact"]
     assert artifact["pipeline"] is None and "labels" in artifact["notes"][-1]
+
+
+def test_a_processor_that_makes_no_sense_costs_the_pipeline_only(exported: Exports, tmp_path: Path) -> None:
+    source, out = tmp_path / "mine", tmp_path / "out"
+    shutil.copytree(exported("vit").folder / "hf", source)
+    out.mkdir()
+    told = json.loads((source / "preprocessor_config.json").read_text())
+    (source / "preprocessor_config.json").write_text(json.dumps({**told, "image_mean": {"red": "no"}}))
+    model = {"identity": "sha256:" + "a" * 64, "path": str(source), "architecture": "vit", "family": "vision"}
+    artifact = ask({**pretrained_request("mine", "image-classification", **model), "length": None}, out)["result"][
+        "artifact"
+    ]
+    assert artifact["onnx"] and artifact["pipeline"] is None
+    assert artifact["notes"][-1].startswith("no pipeline: TypeError")
