@@ -32,6 +32,8 @@ export interface Artifact {
   onnx: Record<string, Graph>;
   /** folder that from_pretrained loads */
   hf: string | null;
+  /** null: there is none, and a note says why */
+  pipeline: PipelineCall | null;
   files: Array<ArtifactFile>;
   notes: Array<string>;
 }
@@ -60,6 +62,10 @@ export interface Backend {
   outputs: Array<string>;
   /** names of the options it knows; any other is refused */
   options: Array<string>;
+  /** what the judge compares: the graph's outputs, or what a pipeline answers */
+  answers: 'outputs' | 'pipeline';
+  /** task families it can do; empty: all */
+  tasks: Array<string>;
   /** known-duration backends: not part of --hardware all */
   for_tests: boolean;
 }
@@ -217,6 +223,18 @@ export interface Phase {
   phase: string;
   duration_ns: number;
   detail: Record<string, unknown>;
+}
+
+export interface PipelineCall {
+  /** transformers' name of the pipeline */
+  task: 'feature-extraction' | 'text-classification' | 'image-classification';
+  texts: Array<string>;
+  /** uint8 [height, width, 3], RGB */
+  images: Array<Tensor>;
+  /** tokens that each text is padded or cut to: shapes are static */
+  length: number | null;
+  /** embeddings [batch, width]: mean over the tokens that are no padding, of length 1; scores [batch, labels]: softmax, in the order of the labels */
+  expected: Array<Tensor>;
 }
 
 export interface PlatformOffer {

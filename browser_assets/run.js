@@ -17,6 +17,7 @@ import { clockOf, runLoop } from './loop.js';
 import { memoryOfPage } from './memory.js';
 import { openSession, probeFor, softwareOf } from './opening.js';
 import { Panel } from './panel.js';
+import { sampleParts } from './parts.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 import { tellWhenHidden } from './visibility.js';
 
@@ -181,9 +182,10 @@ async function measure(message, session, step_ns) {
   delivered.push(await deliver(message, session, 'last'));
   for (const outputs of delivered) link.send(outputs);
   // The conductor reads the browser's memory when it hears of the last outputs: what follows must not be in it.
-  if (message.first_round || session.gpu) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
+  if (message.first_round || session.gpu || session.parts) await new Promise((resolve) => { setTimeout(resolve, MEMORY_IS_READ_MS); });
   measured = true;
   if (message.first_round) link.send({ event: 'note', kind: 'memory', text: 'by the page', data: await memoryOfPage() });
+  await sampleParts(session, sayInLoop());
   if (session.gpu) await sayGpuClocks(message, session.gpu, clock.now, { floor_ns, limit_ns: clocks_ns });
   if (message.first_round) {
     const data = await session.placement();

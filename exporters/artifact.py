@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exporters.seam import ExportUnsupported, Job, Product
-from harness.core.nouns import Artifact, ArtifactFile, Tensor
+from exporters.seam import ExportUnsupported, Job, PipelineProduct, Product
+from harness.core.nouns import Artifact, ArtifactFile, PipelineCall, Tensor
 
 MANIFEST = "artifact.json"
 
@@ -19,6 +19,7 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
     request = job.request
     inputs = write_tensors(job.out, "inputs", product.inputs)
     expected = write_tensors(job.out, "expected", product.expected)
+    pipeline = write_pipeline(job.out, product.pipeline) if product.pipeline else None
     manifest = Artifact(
         digest=job.digest,
         model=request.model,
@@ -35,6 +36,7 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
         expected=expected,
         onnx=product.onnx,
         hf=product.hf,
+        pipeline=pipeline,
         files=tuple(_file(job.out, path) for path in sorted(job.out.rglob("*")) if path.is_file()),
         notes=product.notes,
     )
@@ -43,9 +45,21 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
     return manifest
 
 
+def write_pipeline(out: Path, made: PipelineProduct) -> PipelineCall:
+    """Texts stay in the manifest; images and answers are files like all tensors."""
+    images = {str(number): image for number, image in enumerate(made.images)}
+    return PipelineCall.model_validate({
+        "task": made.task,
+        "texts": made.texts,
+        "images": write_tensors(out, "pipeline/images", images) if images else (),
+        "length": made.length,
+        "expected": write_tensors(out, "pipeline/expected", made.expected),
+    })  # fmt: skip
+
+
 def write_tensors(out: Path, folder: str, arrays: Mapping[str, Any]) -> tuple[Tensor, ...]:
     """Each array as raw little-endian bytes in row-major order; raises ExportUnsupported for types without such."""
-    (out / folder).mkdir()
+    (out / folder).mkdir(parents=True)
     tensors = []
     for number, (name, given) in enumerate(arrays.items()):
         array = np.asarray(given)

@@ -49,6 +49,17 @@ class Job:
 
 
 @dataclass(frozen=True)
+class PipelineProduct:
+    """See `harness.core.nouns.PipelineCall`; images and answers are numpy arrays."""
+
+    task: str
+    expected: dict[str, Any]
+    texts: tuple[str, ...] = ()
+    images: tuple[Any, ...] = ()
+    length: int | None = None
+
+
+@dataclass(frozen=True)
 class Product:
     """What an exporter hands back once its files lie in `job.out`; tensors are numpy arrays by name, in order."""
 
@@ -60,6 +71,7 @@ class Product:
     opset: int | None = None
     built_by: str | None = None
     hf: str | None = None
+    pipeline: PipelineProduct | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -23,13 +23,24 @@ import transformers
 
 from exporters.checks import broken_numbers, disagreement, flat_numbers
 from exporters.graphs.run import REFERENCE_THREADS, first_line, run_onnxruntime
+from exporters.pipelines import answer_of
 from exporters.quiet import quiet
 from exporters.seam import ExportFailed, ExportUnsupported, Job, Product
 from exporters.source import Found, fetch_weights, locate
-from exporters.zoo.build import check_length, default_config, load_model, random_model, settled, sized_config
-from exporters.zoo.data import table
+from exporters.zoo.build import (
+    check_length,
+    default_config,
+    load_model,
+    random_model,
+    settle_random,
+    settled,
+    sized_config,
+)
+from exporters.zoo.data import first_attribute, table
+from exporters.zoo.images import PROCESSOR, write_processor
 from exporters.zoo.inputs import Ask, make_inputs, tokenizer_in
-from exporters.zoo.registry import auto_class
+from exporters.zoo.registry import auto_class, family_of
+from exporters.zoo.wordpiece import write_tokenizer
 from harness.core.nouns import Graph
 
 GRAPH = "onnx/fp32/model.onnx"
@@ -42,11 +53,12 @@ _SHA256 = re.compile(r"(sha256:)?[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Built:
-    """A module saved in `hf/`: its class, and what to say about it."""
+    """A module saved in `hf/`: its class, its tokenizer (`made` here where it brought none), what to say about it."""
 
     cls: Any
     weights_from: str
     tokenizer: Any
+    made: bool
     notes: tuple[str, ...] = ()
 
 
@@ -93,6 +105,7 @@ def _build(job: Job) -> Built:
         weights_from = found.weights_from
     else:
         config = sized_config(_config_in(found.path) if found else default_config(model.identity), model.scale)
+        settle_random(config, job.request.task.name)
         job.say(f"building {model.name} ({model.scale}, random weights)")
         auto = auto_class(job.request.task, config.model_type)
         module = _translated("build_failed", random_model, auto, config, job.request.seed)
@@ -101,11 +114,26 @@ def _build(job: Job) -> Built:
     module.save_pretrained(str(hf))
     tokenizer: Any = None
     notes: tuple[str, ...] = ()
-    if model.weights == "pretrained" and "tokens" in job.request.task.inputs:
-        _copy_tokenizer(folder, hf)
-        tokenizer = tokenizer_in(hf)
-        notes = () if tokenizer is not None else ("no tokenizer that can be read: inputs are seeded token ids",)
-    return Built(type(module), weights_from, tokenizer, notes)
+    made = model.weights == "random"
+    if made:
+        tokenizer = _make_readers(job, hf, config)
+    else:
+        _copy_readers(folder, hf, TOKENIZER_FILES if "tokens" in job.request.task.inputs else (PROCESSOR,))
+        tokenizer = tokenizer_in(hf) if "tokens" in job.request.task.inputs else None
+        if tokenizer is None and "tokens" in job.request.task.inputs:
+            notes = ("no tokenizer that can be read: inputs are seeded token ids",)
+    return Built(type(module), weights_from, tokenizer, made, notes)
+
+
+def _make_readers(job: Job, hf: Path, config: Any) -> Any:
+    """A tokenizer or an image processor for a model whose weights are random, so that a pipeline of it is whole."""
+    task = job.request.task
+    if "tokens" in task.inputs and family_of(config.model_type)["family"] == "text_encoder":
+        write_tokenizer(hf, config.vocab_size, first_attribute(config, table("rules")["position_limits"]))
+        return tokenizer_in(hf)
+    if task.inputs == ("image",) and family_of(config.model_type)["family"] == "vision":
+        write_processor(hf, config)
+    return None
 
 
 def _found(job: Job) -> Found:
@@ -152,8 +180,8 @@ def _translated(code: str, function: Any, *arguments: Any) -> Any:
         raise ExportFailed(code, f"{type(error).__name__}: {first_line(error)}") from error
 
 
-def _copy_tokenizer(folder: Path, hf: Path) -> None:
-    for pattern in TOKENIZER_FILES:
+def _copy_readers(folder: Path, hf: Path, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
         for path in folder.glob(pattern):
             if path.is_file():
                 shutil.copyfile(path, hf / path.name)
@@ -167,7 +195,9 @@ def _export_with(job: Job, built: Built, attention: str) -> Product:
     except ValueError as error:
         raise ExportFailed("no_attention", first_line(error)) from error
     length = check_length(module, request.length)
-    ask = Ask(module.config, request.batch_size, length, request.seed, built.tokenizer)
+    # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
+    reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
+    ask = Ask(module.config, request.batch_size, length, request.seed, built.tokenizer if reads else None)
     inputs = make_inputs(request.task.inputs, ask)
     expected = _reference(module, inputs)
     job.say(f"exporting {type(module).__name__} with {attention} attention")
@@ -176,6 +206,7 @@ def _export_with(job: Job, built: Built, attention: str) -> Product:
         raise ExportFailed("outputs_differ", f"graph and module do not both give {', '.join(missing)}")
     expected = {name: expected[name] for name in names}
     notes = (*built.notes, f"attention {attention}", *dropped, _agreement(job, inputs, expected))
+    pipeline, why_none = answer_of(request.task.name, module, job.out / "hf", ask, built.tokenizer)
     data = f"{GRAPH}.data"
     return Product(
         weights_from=built.weights_from,
@@ -186,7 +217,8 @@ def _export_with(job: Job, built: Built, attention: str) -> Product:
         opset=opset,
         built_by=built.cls.__name__,
         hf="hf",
-        notes=notes,
+        pipeline=pipeline,
+        notes=(*notes, why_none) if why_none else notes,
     )
 
 

@@ -17,7 +17,8 @@ def make_model(**changes: Any) -> Model:
 
 
 def make_case(**changes: Any) -> Case:
-    fields = {"model": make_model(), "task": "feature-extraction", "platform": "noop", "backend": "noop"}
+    backend = "ort_web" if changes.get("browser") else "noop"
+    fields = {"model": make_model(), "task": "feature-extraction", "platform": "noop", "backend": backend}
     return Case.model_validate({**fields, "device": "cpu", "length": 8, "threads": 1, **changes})
 
 

@@ -36,6 +36,8 @@
  * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
  * @property {(() => Promise<GpuWork>) | undefined} [gpu] the same run without waiting for it, where a GPU computes and
  *   offers that; after the timing, for the clocks that are not the loop's. Throws what the runtime says against it
+ * @property {() => {run: () => Promise<Record<string, number>>}} [parts] the same run with marks inside, where there is
+ *   more to it than a graph: part → milliseconds, which together are the run; after the timing
  * @property {() => Promise<Record<string, unknown>>} placement {providers, fallbacks, fallback_share}; may end the
  *   session that was timed
  * @property {() => Promise<void>} close

@@ -47,6 +47,16 @@ def settled(config: Any) -> Any:
     return config
 
 
+def settle_random(config: Any, task: str) -> None:
+    """What a task needs of a model whose weights are random (`random`), so that its answer can be checked at all."""
+    rules = table("rules")["random"].get(task)
+    if rules is None:
+        return
+    config.num_labels = rules["labels"]
+    if hasattr(config, "initializer_range") and getattr(config, "hidden_size", None):
+        config.initializer_range = rules["gain"] / config.hidden_size**0.5
+
+
 def random_model(auto: Any, config: Any, seed: int) -> Any:
     """A module in float32 and eval mode whose weights follow from the seed."""
     torch.manual_seed(seed)

@@ -81,14 +81,20 @@ def _decoder_tokens(ask: Ask) -> dict[str, Any]:
     return {"decoder_input_ids": ids}
 
 
+def image_size(config: Any) -> tuple[int, int]:
+    """Height and width of the images that a model takes; raises ExportUnsupported where its config names none."""
+    size = first_attribute(config, table("rules")["inputs"]["image_size"])
+    if size is None:
+        raise ExportUnsupported(f"the config of {config.model_type} names no image size")
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    return height, width
+
+
 def _image(ask: Ask) -> dict[str, Any]:
     rules = table("rules")["inputs"]
-    size = first_attribute(ask.config, rules["image_size"])
-    if size is None:
-        raise ExportUnsupported(f"the config of {ask.config.model_type} names no image size")
-    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    height, width = image_size(ask.config)
     channels = first_attribute(ask.config, rules["image_channels"]) or rules["image_channels_default"]
-    return {"pixel_values": _smooth(ask.random("image"), (ask.batch_size, channels), (height, width))}
+    return {"pixel_values": smooth(ask.random("image"), (ask.batch_size, channels), (height, width))}
 
 
 def _audio(ask: Ask) -> dict[str, Any]:
@@ -98,14 +104,19 @@ def _audio(ask: Ask) -> dict[str, Any]:
     if bins is None or positions is None:
         raise ExportUnsupported(f"the config of {ask.config.model_type} names no mel bins or positions")
     frames = positions * rules["mel_frames_per_position"]
-    return {"input_features": _smooth(ask.random("audio"), (ask.batch_size,), (bins, frames))}
+    return {"input_features": smooth(ask.random("audio"), (ask.batch_size,), (bins, frames))}
 
 
 ROLES = {"tokens": _tokens, "decoder_tokens": _decoder_tokens, "image": _image, "audio": _audio}
 
 
+def texts_of(batch_size: int, first: int = 0) -> list[str]:
+    """As many sentences as the batch has items, the first ones; `first` shifts them."""
+    return [sentences()[(first + number) % len(sentences())] for number in range(batch_size)]
+
+
 def _read_sentences(ask: Ask, length: int) -> dict[str, Any]:
-    texts = [sentences()[number % len(sentences())] for number in range(ask.batch_size)]
+    texts = texts_of(ask.batch_size)
     read = ask.tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="np")
     return {name: np.asarray(read[name], dtype=np.int64) for name in ("input_ids", "attention_mask")}
 
@@ -119,7 +130,7 @@ def _random_ids(ask: Ask, role: str, length: int) -> Any:
     return ask.random(role).choice(allowed, size=(ask.batch_size, length))
 
 
-def _smooth(random: np.random.Generator, lead: tuple[int, ...], size: tuple[int, int]) -> Any:
+def smooth(random: np.random.Generator, lead: tuple[int, ...], size: tuple[int, int]) -> Any:
     """A coarse grid of normal numbers, interpolated to `size`, with a little noise: more like a picture than noise."""
     grid = table("rules")["inputs"]["smooth_grid"]
     coarse = random.standard_normal((*lead, grid, grid))

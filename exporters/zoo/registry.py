@@ -45,7 +45,8 @@ def _listed(auto: str, architecture: str) -> str | None:
     return names if isinstance(names, str) or names is None else str(names[0])
 
 
-def _family(architecture: str) -> dict[str, Any]:
+def family_of(architecture: str) -> dict[str, Any]:
+    """The rule that gives an architecture its family; raises ExportFailed when none does."""
     wanted = table("exceptions").get(architecture, {}).get("family")
     for rule in table("families"):
         if rule["family"] == wanted or (wanted is None and _listed(rule["in"], architecture)):
@@ -55,7 +56,7 @@ def _family(architecture: str) -> dict[str, Any]:
 
 def _fitting(architecture: str, tasks: tuple[Task, ...]) -> dict[str, str]:
     """Task → class, the preferred task first; raises ExportFailed when no task fits."""
-    family = _family(architecture)
+    family = family_of(architecture)
     preferred = list(family["tasks"])
     classes = {}
     for task in sorted(tasks, key=lambda task: [*preferred, task.name].index(task.name)):
@@ -72,7 +73,7 @@ def _entry(architecture: str, tasks: tuple[Task, ...], classes: dict[str, str]) 
     task = next(task for task in tasks if task.name == name)
     config = default_config(architecture)
     return {
-        "family": _family(architecture)["family"],
+        "family": family_of(architecture)["family"],
         "task": name,
         "title": type(config).__name__.removesuffix("Config"),
         "built_by": classes[name],

@@ -76,7 +76,7 @@ _SELECTION = [
     click.option("--dim", type=Pairs(int), multiple=True, help="Symbolic dimensions of a bare .onnx: batch=1,seq=128."),
     click.option("--inputs", help="Inputs of a bare .onnx: an .npz file or a folder of .pb files."),
     click.option("--hardware", type=Several(), multiple=True, help="Each platform[:device], or all; default: cpu."),
-    click.option("--backend", help="Where a platform has several."),
+    click.option("--backend", type=Several(), multiple=True, help="Where a platform has several; default: its first."),
     click.option(
         "--browser", type=Several(), multiple=True, help="Browsers, each name[@version|@/path]; default: chromium."
     ),

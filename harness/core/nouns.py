@@ -13,6 +13,8 @@ from harness.core.values import INT64_MOST, Count, Inside
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int4")
 Outcome = Literal["ok", "unsupported", "failed"]
 Isolation = Literal["process", "zygote"]
+# The catalogue's first for every platform of a page; a test says so.
+USUAL_PAGE_BACKEND = "ort_web"
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
 UNKNOWN_VERSION = "not known without starting it"
 
@@ -109,6 +111,12 @@ class Case(Frozen):
         return self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}"
 
     @property
+    def unusual_backend(self) -> str | None:
+        """The backend's name where `hardware` alone does not tell it: pages have several for one platform."""
+        usual = self.browser is None or self.backend in (USUAL_PAGE_BACKEND, self.platform)
+        return None if usual else self.backend
+
+    @property
     def slug(self) -> str:
         """For eyes only: what is not default shows."""
         parts = [self.model.short_name]
@@ -120,7 +128,7 @@ class Case(Frozen):
         if self.length is not None:
             parts.append(f"l{self.length}")
         parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]
-        parts.append(self.hardware)
+        parts += [self.hardware, *filter(None, [self.unusual_backend])]
         if self.browser:
             parts.append(self.browser + (f"@{self.browser_version}" if self.browser_version else ""))
         if self.runtime:
@@ -225,6 +233,22 @@ class Graph(Frozen):
     external: tuple[Inside, ...] = ()
 
 
+class PipelineCall(Frozen):
+    """What a pipeline is given as a user gives it, and what it must answer: tokenisation, image processing and what
+    follows the graph are then in the check."""
+
+    task: Literal["feature-extraction", "text-classification", "image-classification"] = Field(
+        description="transformers' name of the pipeline"
+    )
+    texts: tuple[str, ...] = ()
+    images: tuple[Tensor, ...] = Field(default=(), description="uint8 [height, width, 3], RGB")
+    length: int | None = Field(default=None, description="tokens that each text is padded or cut to: shapes are static")
+    expected: tuple[Tensor, ...] = Field(
+        description="embeddings [batch, width]: mean over the tokens that are no padding, of length 1;"
+        " scores [batch, labels]: softmax, in the order of the labels"
+    )
+
+
 class ArtifactFile(Frozen):
     path: Inside
     size_bytes: int
@@ -249,6 +273,7 @@ class Artifact(Frozen):
     expected: tuple[Tensor, ...]
     onnx: dict[str, Graph] = Field(description="precision → graph")
     hf: Inside | None = Field(default=None, description="folder that from_pretrained loads")
+    pipeline: PipelineCall | None = Field(default=None, description="null: there is none, and a note says why")
     files: tuple[ArtifactFile, ...]
     notes: tuple[str, ...] = ()
 
@@ -289,6 +314,10 @@ class Backend(Frozen):
     modes: tuple[str, ...] = ("inference",)
     outputs: tuple[str, ...] = Field(default=("host",), description="where it can leave outputs")
     options: tuple[str, ...] = Field(default=(), description="names of the options it knows; any other is refused")
+    answers: Literal["outputs", "pipeline"] = Field(
+        default="outputs", description="what the judge compares: the graph's outputs, or what a pipeline answers"
+    )
+    tasks: tuple[str, ...] = Field(default=(), description="task families it can do; empty: all")
     for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
 
 

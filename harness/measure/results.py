@@ -131,6 +131,10 @@ def _doubts_about_truth(rounds: Sequence[Round]) -> list[str]:
         found.append("wrong output: the timings are kept but never ranked")
     if failed and len(failed) < len(rounds):
         found.append(f"{len(failed)} of {len(rounds)} rounds failed")
+    if cut := _highest(rounds, "texts_cut"):
+        found.append(
+            f"cut texts: {cut:.0f}; transformers.js cuts off the closing token too, where PyTorch's side keeps it"
+        )
     refused = [one for one in rounds if one.outcome == "unsupported"]
     if refused and len(refused) < len(rounds):
         found.append(f"{len(refused)} of {len(rounds)} rounds were refused: {refused[0].reason}")
@@ -157,6 +161,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             if share == 1:
                 how_many = f"no node ran on {case.platform}, all"
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
+        if case.platform != "wasm" and share is None and (why := _part(one, "placement").get("reason")):
+            found.append(f"whether nodes fell back to the CPU is not known: {why}")
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:
             found.append(f"threads used: {threads}, asked for: {case.threads}")

@@ -6,11 +6,12 @@ right on the first run only). Fast but wrong has failed.
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.catalog import tasks
+from harness.catalog import backends, tasks
 from harness.core.events import Outputs, OutputTensor
 from harness.core.nouns import Artifact, Case, Tensor
 from harness.core.rounds import Verdict
@@ -28,9 +29,13 @@ def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs
 
     `folder` holds the Artifact, `outputs_dir/<iteration>/<index>.bin` the bytes in the order of each Outputs event.
     """
+    expected = expected_of(artifact, case)
+    if expected is None:
+        return Verdict(checked=False, passed=False, reason="the Artifact holds nothing that a pipeline must answer")
     worst: Verdict | None = None
     for iteration in ("first", "last"):
-        verdict = _judge_iteration(artifact, folder, outputs[iteration], outputs_dir / iteration, case.precision)
+        against = Reference(artifact.reference, expected, folder)
+        verdict = _judge_iteration(against, outputs[iteration], outputs_dir / iteration, case.precision)
         if not verdict.passed:
             return verdict.model_copy(update={"reason": f"{iteration} iteration: {verdict.reason}"})
         if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
@@ -41,13 +46,29 @@ def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs
     return worst if means_something else worst.model_copy(update={"agreement": None})
 
 
-def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_dir: Path, precision: str) -> Verdict:
-    wrong = Verdict(checked=True, passed=False, reference=artifact.reference)
+class Reference(NamedTuple):
+    """What is compared with: its name, the tensors, and the folder that their files are relative to."""
+
+    name: str
+    expected: tuple[Tensor, ...]
+    folder: Path
+
+
+def expected_of(artifact: Artifact, case: Case) -> tuple[Tensor, ...] | None:
+    """What the Case's backend must give: the graph's outputs, or what a pipeline answers (None: nobody knows). A worker
+    or page has no say in it."""
+    if backends()[case.backend].answers == "outputs":
+        return artifact.expected
+    return artifact.pipeline.expected if artifact.pipeline is not None else None
+
+
+def _judge_iteration(against: Reference, said: Outputs, outputs_dir: Path, precision: str) -> Verdict:
+    wrong = Verdict(checked=True, passed=False, reference=against.name)
     got = {tensor.name: (index, tensor) for index, tensor in enumerate(said.tensors)}
     worst: Verdict | None = None
     cosines: list[float] = []
     agreements: list[float] = []
-    for expected in artifact.expected:
+    for expected in against.expected:
         if expected.name not in got:
             return wrong.model_copy(update={"reason": f"output {expected.name!r} is missing"})
         index, tensor = got[expected.name]
@@ -58,12 +79,12 @@ def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_di
             )
             return wrong.model_copy(update={"reason": reason})
         actual = _read(outputs_dir / f"{index}.bin", tensor)
-        reference = _read(folder / expected.file, expected)
+        reference = _read(against.folder / expected.file, expected)
         if actual is None or reference is None:
             return wrong.model_copy(update={"reason": f"output {expected.name!r} has too few or too many bytes"})
         verdict = compare(reference, actual, TOLERANCE[precision])
         if not verdict.passed:
-            update = {"reference": artifact.reference, "reason": f"output {expected.name!r}: {verdict.reason}"}
+            update = {"reference": against.name, "reason": f"output {expected.name!r}: {verdict.reason}"}
             return verdict.model_copy(update=update)
         cosines += [verdict.cosine] if verdict.cosine is not None else []
         agreements += [verdict.agreement] if verdict.agreement is not None else []
@@ -72,7 +93,7 @@ def _judge_iteration(artifact: Artifact, folder: Path, said: Outputs, outputs_di
     if worst is None:
         return wrong.model_copy(update={"reason": "the Artifact expects no output"})
     lowest = {"cosine": min(cosines, default=None), "agreement": min(agreements, default=None)}
-    return worst.model_copy(update={"reference": artifact.reference, **lowest})
+    return worst.model_copy(update={"reference": against.name, **lowest})
 
 
 def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: float) -> Verdict:

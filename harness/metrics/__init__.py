@@ -114,6 +114,12 @@ def phase_ms(rounds: Sequence[Round], phase: str) -> float | None:
     return ms(median(durations)) if durations else None
 
 
+def part_ms(rounds: Sequence[Round], part: str) -> float | None:
+    """Median over the Rounds of the medians of a part of a pipeline's run, in milliseconds."""
+    medians = [median(taken) for one in timed_rounds(rounds) if (taken := one.per_run_ns(f"part_{part}"))]
+    return ms(median(medians)) if medians else None
+
+
 def mean_ms(rounds: Sequence[Round]) -> float | None:
     """Mean of the pooled steady-state Samples in milliseconds."""
     pooled = pooled_ms(rounds)

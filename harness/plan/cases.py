@@ -50,11 +50,9 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
     _refuse_unknown_names(selection)
     selection = _with_exact_versions(selection, published)
     places = [place for name in _hardware(selection) for place in _places(name, selection)]
-    if selection.backend is not None and all(place[0].name != selection.backend for place in places):
-        offered = ", ".join(catalog.backends()[selection.backend].platforms)
-        raise UserMistake(
-            "unused_backend", f"no --hardware asked for has backend {selection.backend}", f"it has {offered}"
-        )
+    for unused in [name for name in selection.backend if all(place[0].name != name for place in places)]:
+        offered = ", ".join(catalog.backends()[unused].platforms)
+        raise UserMistake("unused_backend", f"no --hardware asked for has backend {unused}", f"it has {offered}")
     _refuse_too_many(selection, len(places))
     models = [resolve_model(name, selection, lookup) for name in selection.model]
     planned: dict[str, PlannedCase] = {}
@@ -112,6 +110,9 @@ def _refuse_unknown_names(selection: Selection) -> None:
     for precision in selection.precision:
         if precision not in PRECISIONS:
             raise catalog.unknown("precision", precision, PRECISIONS)
+    for name in selection.backend:
+        if name not in catalog.backends():
+            raise catalog.unknown("backend", name, catalog.backends())
     known = {name for backend in catalog.backends().values() for name in backend.options}
     for option in selection.option:
         if option not in known:
@@ -122,6 +123,8 @@ def why_not(case: Case, backend: Backend) -> str | None:
     """The reason why a Case is impossible, as far as it can be known before anything is started."""
     if case.mode not in backend.modes:
         return f"{backend.name} does not offer {case.mode} here"
+    if backend.tasks and case.task not in backend.tasks:
+        return f"{backend.name} does {', '.join(backend.tasks)} here, not {case.task}"
     if "any" not in backend.formats and not _PROVIDES[case.model.kind] & set(backend.formats):
         return f"{backend.name} reads {', '.join(backend.formats)}; a bare .onnx graph has no such form"
     if case.outputs not in backend.outputs:
@@ -186,11 +189,12 @@ def _places(name: str, selection: Selection) -> Iterator[_Place]:
     offers = catalog.platforms().get(platform)
     if offers is None:
         raise catalog.unknown("hardware", platform, catalog.platforms())
-    backend = offers[0]
-    if selection.backend is not None:
-        if selection.backend not in catalog.backends():
-            raise catalog.unknown("backend", selection.backend, catalog.backends())
-        backend = next((offer for offer in offers if offer.name == selection.backend), backend)
+    asked = dict.fromkeys(selection.backend)
+    for backend in [offer for name in asked for offer in offers if offer.name == name] or offers[:1]:
+        yield from _places_of(backend, platform, device, selection)
+
+
+def _places_of(backend: Backend, platform: str, device: str, selection: Selection) -> Iterator[_Place]:
     devices = backend.platforms[platform].devices
     if device and device not in devices:
         raise catalog.unknown("device", device, devices)

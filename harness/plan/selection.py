@@ -32,7 +32,7 @@ class Selection(Frozen):
     dim: dict[str, Size] = Field(default_factory=dict)
     inputs: str | None = None
     hardware: tuple[str, ...] = ("cpu",)
-    backend: str | None = None
+    backend: tuple[str, ...] = ()
     browser: tuple[str, ...] = ("chromium",)
     runtime: tuple[str, ...] = ()
     precision: tuple[str, ...] = ("fp32",)

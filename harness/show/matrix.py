@@ -26,7 +26,10 @@ def matrix_table(results: Results) -> RenderableType:
     labels = model_labels(results)
     rows: dict[tuple[str, str], dict[str, list[tuple[Case, CaseResult]]]] = {}
     for case, result in results:
-        row = (" ".join([labels[case.case_id], *_not_usual(case)]), case.hardware)
+        row = (
+            " ".join([labels[case.case_id], *_not_usual(case)]),
+            " ".join(filter(None, (case.hardware, case.unusual_backend))),
+        )
         rows.setdefault(row, {}).setdefault(_column(case), []).append((case, result))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for title in ("model", "platform", *shown):

@@ -49,9 +49,8 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
 def platform_label(case: Case, result: CaseResult) -> str:
     """`webgpu (software)`: a software adapter is called software wherever its name stands."""
     asked = browser_label(case)
-    place = "" if asked in (None, "chromium") else f" {asked}"
-    runtime = f" {case.runtime}" if case.runtime else ""
-    return f"{case.hardware}{place}{runtime}{' (software)' if result.software else ''}"
+    parts = [case.hardware, case.unusual_backend, None if asked == "chromium" else asked, case.runtime]
+    return " ".join(filter(None, parts)) + (" (software)" if result.software else "")
 
 
 def browser_label(case: Case) -> str | None:

@@ -145,9 +145,11 @@ def test_a_metric_is_a_number_where_there_are_samples_and_none_where_there_are_n
     assert metric.better in ("lower", "higher") and metric.unit and metric.title
     events = good_round([], [1_000_000 + step for step in range(500)])
     fields = {"run_id": "r", "round_id": "1", "case_id": "c", "number": 1, "started_at": "now", "outcome": "ok"}
+    taken = [event for event in events if event.event == "samples"]
+    parts = [taken[0].model_copy(update={"phase": f"part_{part}"}) for part in ("preprocess", "infer", "postprocess")]
     full = Round.model_validate({
         **fields,
-        "samples": [event for event in events if event.event == "samples"],
+        "samples": [*taken, *parts],
         "phases": {event.phase: event.duration_ns for event in events if event.event == "phase"},
         "memory_bytes": {"peak_rss": 5_000_000, "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000},
         "provenance": {"leaks": {"loads": 2}},

@@ -41,6 +41,8 @@ def test_the_slug_shows_what_is_not_default() -> None:
     assert plain.slug == "bert/fp32/b1/l128/webgpu/chromium"
     other = make_case(platform="webnn", device="gpu", browser="chromium", options={"a": True, "b": "2"})
     assert other.slug == "bert/tiny/fp32/b1/l8/webnn:gpu/chromium/a/b=2"
+    second = plain.model_copy(update={"backend": "transformers_js"})
+    assert second.slug == "bert/fp32/b1/l128/webgpu/transformers_js/chromium"
     assert plain.model_copy(update={"isolation": "zygote"}).slug == f"{plain.slug}/zygote"
 
 

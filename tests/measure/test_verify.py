@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.core.nouns import PipelineCall
 from harness.measure.verify import TOLERANCE, compare, judge
 from tests.making import make_artifact, make_case, write_outputs
 
@@ -106,3 +107,34 @@ def test_an_argmax_is_reported_only_where_it_means_something(tmp_path: Path) -> 
     outputs = {name: write_outputs(tmp_path / "out", name, {"y": GOOD}) for name in ("first", "last")}
     embedding = make_case(task="feature-extraction")
     assert judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", embedding).agreement is None
+
+
+def judged_as_pipeline(folder: Path, given: dict[str, Any]) -> Any:
+    """What a pipeline answered, `embeddings` expected; the Artifact's graph would give `y`."""
+    (folder / "artifact").mkdir()
+    artifact = make_artifact(folder / "artifact", {"y": GOOD, "embeddings": GOOD * 2})
+    graph, answer = artifact.expected
+    call = PipelineCall(task="feature-extraction", texts=("a",), length=8, expected=(answer,))
+    artifact = artifact.model_copy(update={"expected": (graph,), "pipeline": call})
+    outputs = {name: write_outputs(folder / "out", name, given) for name in ("first", "last")}
+    case = make_case(backend="transformers_js", platform="wasm", browser="chromium")
+    return judge(artifact, folder / "artifact", outputs, folder / "out", case)
+
+
+def test_of_a_pipeline_its_answer_is_judged(tmp_path: Path) -> None:
+    verdict = judged_as_pipeline(tmp_path, {"embeddings": GOOD * 2})
+    assert verdict.passed and verdict.checked and verdict.reference == "pytorch-fp32"
+
+
+@pytest.mark.parametrize("given", [{"embeddings": GOOD * np.float32(2.01)}, {"y": GOOD}, {"embeddings": GOOD[:2] * 2}])
+def test_a_pipeline_with_another_answer_is_wrong_whatever_its_graph_gives(tmp_path: Path, given: Any) -> None:
+    assert not judged_as_pipeline(tmp_path, given).passed
+
+
+def test_a_pipeline_of_which_nobody_knows_the_answer_is_not_checked(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    artifact = make_artifact(tmp_path / "artifact", {"y": GOOD})
+    outputs = {name: write_outputs(tmp_path / "out", name, {"y": GOOD}) for name in ("first", "last")}
+    case = make_case(backend="transformers_js", platform="wasm", browser="chromium")
+    verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", case)
+    assert (verdict.passed, verdict.checked) == (False, False)

@@ -104,3 +104,19 @@ def test_the_tail_of_means_is_no_tail() -> None:
     assert known["latency_median_ms"] == known["latency_mean_ms"] == 1.0
     for name in ("latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "latency_mad_ms"):
         assert known[name] is None
+
+
+def test_the_parts_of_a_pipeline_are_medians_of_their_own_samples() -> None:
+    """Never of the latency's: they are taken after it, with marks."""
+
+    def taken(*infer: float) -> Round:
+        parts = [samples(1, 2, 9, phase="part_preprocess"), samples(*infer, phase="part_infer")]
+        return round_of(CASE, 1, samples=(samples(100), *parts, samples(4, phase="part_postprocess")))
+
+    rounds = [taken(10, 20, 30), taken(40), taken(50)]
+    assert compute("latency_median_ms", *rounds) == pytest.approx(100)
+    assert compute("preprocess_ms", *rounds) == 2
+    assert compute("infer_ms", *rounds) == 40
+    assert compute("postprocess_ms", *rounds) == 4
+    for name in ("preprocess_ms", "infer_ms", "postprocess_ms"):
+        assert compute(name, round_of(CASE, 1, (1, 2))) is None

@@ -9,7 +9,7 @@ import pytest
 
 from harness import catalog
 from harness.core.errors import UserMistake
-from harness.core.nouns import Plan
+from harness.core.nouns import USUAL_PAGE_BACKEND, Plan
 from harness.plan.cases import default_isolation, make_plan
 from harness.plan.models import is_path
 from harness.plan.selection import as_toml, make_selection
@@ -204,3 +204,21 @@ def test_only_a_page_has_a_profile_to_be_warm_in() -> None:
     native, page = plan(model="bert", hardware=("cpu", "wasm"), cache="warm").cases
     assert native.outcome == "unsupported" and "--cache warm is for pages" in (native.reason or "")
     assert page.outcome is None and page.case.slug.endswith("cache=warm")
+
+
+def test_a_page_has_one_usual_backend_and_others_when_asked_for() -> None:
+    pages = {name: offers for name, offers in catalog.platforms().items() if offers[0].side == "page"}
+    usual = {name: offers[0].name for name, offers in pages.items() if not offers[0].for_tests}
+    assert usual == dict.fromkeys(("wasm", "webgpu", "webnn"), USUAL_PAGE_BACKEND)
+    both = plan(model="bert", hardware=("cpu", "wasm"), backend=("transformers_js", "ort_web"))
+    assert [point.case.backend for point in both.cases] == ["pytorch", "transformers_js", "ort_web"]
+    assert [point.case.unusual_backend for point in both.cases] == [None, "transformers_js", None]
+    assert plan(model="bert", hardware=("wasm",)).cases[0].case.backend == USUAL_PAGE_BACKEND
+
+
+def test_a_backend_refuses_a_task_that_it_has_no_pipeline_for() -> None:
+    for model, task in (("gpt2", "text-generation"), ("whisper", "automatic-speech-recognition")):
+        (point,) = plan(model=model, hardware=("wasm",), backend="transformers_js").cases
+        assert point.outcome == "unsupported" and f"not {task}" in str(point.reason)
+    (point,) = plan(model="bert", task="text-classification", hardware=("wasm",), backend="transformers_js").cases
+    assert (point.case.task, point.outcome) == ("text-classification", None)

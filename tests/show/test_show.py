@@ -162,3 +162,14 @@ def test_the_json_has_null_for_what_does_not_apply() -> None:
         "checked": False
     }
     assert told["metrics"]["peak_memory_source"] is None
+
+
+def test_two_backends_of_one_platform_are_told_apart() -> None:
+    first = make_case(platform="wasm", device="wasm", browser="firefox")
+    second = first.model_copy(update={"backend": "transformers_js"})
+    results = [
+        (case, CaseResult(run_id="r", case_id=case.case_id, outcome="ok", metrics={"latency_median_ms": 1.0}))
+        for case in (first, second)
+    ]
+    rows = [line.split("1.00 ms")[0].split() for line in shown(results).splitlines() if "1.00 ms" in line]
+    assert rows == [["wasm", "firefox"], ["wasm", "transformers_js", "firefox"]]

@@ -55,9 +55,9 @@ def round_of(one: Case, number: int = 1, sample_ms: tuple[float, ...] = (), **ch
     return Round(**{**fields, **changes})
 
 
-def samples(*each_ms: float, clock: str = "perf_counter", runs: int = 1) -> Samples:
+def samples(*each_ms: float, clock: str = "perf_counter", runs: int = 1, phase: str = "sample") -> Samples:
     durations = tuple(round(value * 1_000_000) * runs for value in each_ms)
-    return Samples(phase="sample", clock=clock, runs_per_sample=runs, durations_ns=durations)
+    return Samples(phase=phase, clock=clock, runs_per_sample=runs, durations_ns=durations)
 
 
 def round_records(one: Case, number: int, outcome: str = "ok", code: str | None = None) -> list[Record]:
