@@ -354,6 +354,10 @@ class Browser(Frozen):
     needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
     keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
     at: str | None = Field(default=None, description="the version, program or device that was asked for")
+    profile: Literal["private", "disk"] = Field(
+        default="private",
+        description="disk: it keeps files between visits, as its users' do; a private one few or none",
+    )
     limits: tuple[str, ...] = ()
     fills: dict[str, str] = Field(default_factory=dict, description="platform that it lacks → what would fill the hole")
 

@@ -71,6 +71,8 @@ class PageExecutor:
         (await self._serve()).pipe = Pipe(parse_rate(case.network)) if case.network else None
         asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
         browser = await self._fit(asked, case.platform)
+        if case.network and case.cache == "warm":
+            browser = browser.model_copy(update={"profile": "disk"})
         if browser.driver == "attach":
             await self._announce(assignment)
         # Closed here and now: left to the event loop, the browser would still be ending while the next Round begins.

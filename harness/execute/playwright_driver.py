@@ -14,6 +14,7 @@ import contextlib
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from harness.execute.drivers import (
 from harness.execute.finding import Found, find, not_here
 from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.seeing import NOBODY, Seeing
-from harness.execute.watching import has_no_tab, watch_browser, watch_page
+from harness.execute.watching import has_no_tab, new_context, watch_browser, watch_page
 from harness.processes.children import TEMPORARY, end_group, environment_with, watch_group
 
 # Playwright's words for a browser that is not installed.
@@ -100,7 +101,9 @@ class PlaywrightDriver:
             async with asyncio.timeout(self._limits.open_s):
                 if started.session is None:
                     started.session = await watch_browser(started.handle, browser.engine, lambda: started.tab)
-                started.context = await watch_page(started.handle, tab, url, self._limits.open_s, self._seeing)
+                if started.context is None:
+                    started.context = await new_context(started.handle, self._seeing)
+                await watch_page(started.context, tab, url, self._limits.open_s, self._seeing)
         except Exception as error:  # playwright's own, or a bare one when its process is gone
             tab.end("browser_start", f"the page did not open: {words_of(error)}")
         except BaseException:  # told to stop, or the Round took too long: nobody will ever end this tab
@@ -174,13 +177,16 @@ class PlaywrightDriver:
         before = _children(self._pid)
         # What it leaves there when it is killed goes with it. A short name: sockets allow about 100 characters.
         folder = Path(tempfile.mkdtemp(prefix="b"))
-        launching = getattr(playwright, browser.engine).launch(
+        on_disk = _needs_profile(browser)
+        launching = _launching(getattr(playwright, browser.engine), folder / "profile" if on_disk else None)(
             **_asked(browser, platform, found), headless=not headed, timeout=self._limits.open_s * 1000,
             env={**found.environment, **homes(folder), **self._seeing.environment()}, artifacts_dir=folder,
         )  # fmt: skip
         try:
             # Playwright keeps the limit itself, unless it is Playwright that hangs.
             handle = await asyncio.wait_for(launching, self._limits.open_s + self._limits.close_s)
+            context = handle if on_disk else None
+            handle = handle.browser if on_disk else handle
         except BaseException as error:
             pid = _newest(_children(self._pid) - before)
             folders = [folder, *_profile_of(pid)]
@@ -206,11 +212,13 @@ class PlaywrightDriver:
             "name": browser.name, "label": browser.label, "version": handle.version, "engine": browser.engine,
             "path": str(found.program or found.channel or "playwright's own"),
             "args": platform_args(browser, platform), "preferences": platform_preferences(browser, platform),
-            "driver": "playwright", "headless": not headed, **_really(pid),
+            "driver": "playwright", "headless": not headed, "profile": "disk" if on_disk else "private", **_really(pid),
         }  # fmt: skip
         if found.passed_over:
             provenance["passed_over"] = list(found.passed_over)
-        return _Started(handle, pid, (folder, *_profile_of(pid)), provenance, browser.keeps, born=_birthday(pid))
+        keeps = browser.keeps and not on_disk
+        every = (folder, *_profile_of(pid))
+        return _Started(handle, pid, every, provenance, keeps, context=context, born=_birthday(pid))
 
     async def _finish(self, started: _Started) -> None:
         """Killed, not asked: it has nothing to save, and one that hangs would have to be killed anyway."""
@@ -306,6 +314,16 @@ def _birthday(pid: int | None) -> float:
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).create_time() if pid is not None else 0.0
     return 0.0
+
+
+def _needs_profile(browser: Browser) -> bool:
+    """A Chromium's private contexts keep files in memory, and none of more than some megabytes; Firefox's on disk."""
+    return browser.profile == "disk" and browser.engine == "chromium"
+
+
+def _launching(engine: Any, profile: Path | None) -> Any:
+    """What starts it: as always, or with a profile that lies in a folder, which gives its one context."""
+    return engine.launch if profile is None else partial(engine.launch_persistent_context, profile)
 
 
 def _asked(browser: Browser, platform: str | None, found: Found) -> dict[str, Any]:

@@ -36,9 +36,16 @@ async def watch_browser(browser: Any, engine: str, tab_of_now: Callable[[], Tab 
     return session
 
 
-async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float, seeing: Seeing) -> Any:
-    """A new tab at the URL, whose console and end the Tab hears of; gives its context, which nothing else shares."""
-    loop = asyncio.get_running_loop()
+async def new_context(browser: Any, seeing: Seeing) -> Any:
+    """A private profile, which nothing else shares."""
+    # A page of ours downloads nothing.
+    own_size = {"no_viewport": True} if seeing.headed else {}
+    return await browser.new_context(accept_downloads=False, **own_size)
+
+
+async def watch_page(context: Any, tab: Tab, url: str, limit_s: float, seeing: Seeing) -> None:
+    """A new tab at the URL, whose console and end the Tab hears of."""
+    loop, browser = asyncio.get_running_loop(), context.browser
 
     def closed(_: Any) -> None:
         loop.call_later(_DETAIL_WITHIN_S, tab.end, "page_closed", "the page was closed")
@@ -46,14 +53,12 @@ async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float, seeing: S
     def crashed(_: Any) -> None:
         loop.call_later(_DETAIL_WITHIN_S, tab.end, "page_crashed", "the page's process ended")
 
-    # A page of ours downloads nothing, and what it opened beside itself would take the processor from it.
-    own_size = {"no_viewport": True} if seeing.headed else {}
-    context = await browser.new_context(accept_downloads=False, **own_size)
     page = await context.new_page()
     show_to_people(browser, page, tab)
     if seeing.trace is not None:
         tab.trace = trace = Trace(browser, context)
         await trace.begin(browser.browser_type.name, page)
+    # What it opened beside itself would take the processor from it.
     context.on("page", lambda other: asyncio.ensure_future(_close_beside(other, tab)))
     page.on("crash", crashed)
     page.on("close", closed)
@@ -66,7 +71,6 @@ async def watch_page(browser: Any, tab: Tab, url: str, limit_s: float, seeing: S
 
     page.on("console", said)
     await page.goto(url, timeout=limit_s * 1000, wait_until="commit")
-    return context
 
 
 def show_to_people(browser: Any, page: Any, tab: Tab) -> None:

@@ -95,9 +95,10 @@ def test_two_runtimes_and_two_programs_stand_side_by_side(tmp_path: Path) -> Non
     assert shown["comparisons"] == found["comparisons"]
 
 
-def test_a_second_visit_finds_in_the_browser_what_the_first_fetched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_a_second_visit_finds_in_the_browser_what_the_first_fetched(tmp_path: Path, browser: str) -> None:
     """The rate is kept for all of a load together, and what is kept needs no connection."""
-    asked = ["--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm", "--browser", "firefox"]
+    asked = ["--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm", "--browser", browser]
     rate = 40_000_000
     downloads = {}
     for cache in ("cold", "warm"):
