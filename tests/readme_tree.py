@@ -12,6 +12,7 @@ FOLDERS = ("harness", "native", "exporters", "browser_assets")
 BEGIN, END = "<!-- tree -->\n```\n", "```\n<!-- /tree -->"
 DATA = {
     "package.json": "the page's runtimes and the embedded Chromium, exactly pinned: part of what is measured",
+    "attach.html": "the page that an attached device opens: where the run stands, and each Round in a frame",
     "run.html": "the page that every Round opens",
     "attach.html": "the page that an attached device opens: where the run stands, and each Round in a frame",
     "tsconfig.json": "types of the page, from JSDoc, checked strictly",
