@@ -14,7 +14,6 @@ DATA = {
     "package.json": "the page's runtimes and the embedded Chromium, exactly pinned: part of what is measured",
     "attach.html": "the page that an attached device opens: where the run stands, and each Round in a frame",
     "run.html": "the page that every Round opens",
-    "attach.html": "the page that an attached device opens: where the run stands, and each Round in a frame",
     "tsconfig.json": "types of the page, from JSDoc, checked strictly",
     "backend.json": "what the backend offers, read by the conductor as data",
     "catalogue.json": "the architectures as the pinned transformers knows them; made by `describe --write`",

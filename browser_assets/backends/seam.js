@@ -89,6 +89,18 @@ export function asOutcome(code, error, platform) {
 }
 
 /**
+ * Throws Unsupported where the probe did not find the platform, in the browser's words.
+ * @param {{platform: string, device: string}} asked
+ * @param {Opening['provenance']} provenance
+ */
+export function refuseWhatIsAbsent({ platform, device }, { webgpu, webnn }) {
+  if (platform === 'webgpu' && !webgpu.available) throw new Unsupported(webgpu.reason);
+  if (platform !== 'webnn') return;
+  if (!webnn.present) throw new Unsupported(webnn.reason);
+  if (!webnn.contexts[device].ok) throw new Unsupported(webnn.contexts[device].reason);
+}
+
+/**
  * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it.
  * @param {CaseMessage} message
  * @param {string} file relative to the Artifact's folder

@@ -3,26 +3,23 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.events import LAST_WORDS, CaseMessage, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
+from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
 from harness.core.nouns import Browser, Case, FlagSet, Outcome
-from harness.core.units import parse_rate
 from harness.core.visits import Told
 from harness.execute.attach_driver import AttachDriver, who
 from harness.execute.doors import Reception
 from harness.execute.drivers import FIRST_LOAD, BrowserFailed, Driver, Limits, Tab
 from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakReset, as_its_device_sees
-from harness.execute.files import Pipe
 from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.looking import Look, until_closed
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
-from harness.execute.published import find_package
+from harness.execute.seating import pipe_for, seat_for
 from harness.execute.seeing import NOBODY, Seeing
 from harness.execute.selenium_driver import SeleniumDriver
 from harness.execute.watchdog import watched
@@ -57,18 +54,11 @@ class PageExecutor:
     async def execute(self, assignment: Assignment) -> AsyncGenerator[Event, None]:
         case = assignment.case
         try:
-            runtime_dir = runtime_folder(case.runtime)
+            seat = seat_for(assignment, self._seeing.message)
         except Unsupported as reason:
             yield Refused(reason=str(reason))
             return
-        seat = Seat(
-            lambda own: self._seeing.message(message_for(assignment, own)), artifact_dir=assignment.artifact_dir,
-            outputs_dir=assignment.outputs_dir, runtime_dir=runtime_dir,
-        )  # fmt: skip
-        if case.cache == "warm":
-            # Its files lie under the addresses of the load that follows: else no browser could find them in its cache.
-            seat.rehearsal = Seat(lambda _: message_for(assignment, seat, rehearse_for=seat.token))
-        (await self._serve()).pipe = Pipe(parse_rate(case.network)) if case.network else None
+        (await self._serve()).pipe = pipe_for(case)
         asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
         browser = await self._fit(asked, case.platform)
         if case.network and case.cache == "warm":
@@ -291,21 +281,6 @@ class PageExecutor:
         elif browser.driver not in self._drivers:
             self._drivers[browser.driver] = _DRIVERS[browser.driver](self._limits, self._seeing)
         return self._drivers[browser.driver]
-
-
-def runtime_folder(runtime: str | None) -> Path | None:
-    """The folder of a runtime `package@version` that was asked for; raises Unsupported when it was not fetched."""
-    if runtime is None:
-        return None
-    package, _, version = runtime.rpartition("@")
-    return find_package(package, version)
-
-
-def message_for(assignment: Assignment, seat: Seat, rehearse_for: str | None = None) -> CaseMessage:
-    """The `case` message of a page: what it needs lies under addresses that only its seat's token opens."""
-    message = assignment.message(f"/artifact/{seat.token}/", f"/outputs/{seat.token}/", rehearse_for)
-    base = None if seat.runtime_dir is None else f"/runtime/{seat.token}/"
-    return message.model_copy(update={"runtime_base": base})
 
 
 async def _next_event(tab: Tab, seat: Seat, link_limit_s: float) -> Event:

@@ -11,13 +11,14 @@ _PHASES = 6
 
 
 async def watched(
-    events: AsyncGenerator[Event, None], silence_limit_s: float, slice_s: float = 0.0
+    events: AsyncGenerator[Event, None], silence_limit_s: float, slice_s: float = 0.0, may_pause: bool = False
 ) -> AsyncGenerator[Event, None]:
     """The same Events; `failed: silence` after so long without progress, `failed: timeout` when the whole takes longer
     than a Round ever may. Closing the generator is what ends its worker or browser.
 
     `alive` and notes say that somebody is there, not that the work gets on: a runtime that never answers must not be
-    waited for because its page still ticks. But for a person it is waited, as long as a note says `paused`.
+    waited for because its page still ticks. But for a person it is waited, as long as a note says `paused`, where one was
+    asked to be there (`may_pause`): a page must not stop the clock by itself.
     """
     loop = asyncio.get_running_loop()
     whole_s = slice_s + _PHASES * silence_limit_s
@@ -36,7 +37,7 @@ async def watched(
                 else:
                     yield Failed(code="timeout", reason=f"not done after {whole_s:g} s, so it was ended")
                 return
-            if isinstance(event, Note) and event.kind == "progress" and "paused" in event.data:
+            if may_pause and isinstance(event, Note) and event.kind == "progress" and "paused" in event.data:
                 if paused_at is not None:
                     ends_at += loop.time() - paused_at
                 paused_at = loop.time() if event.data["paused"] is True else None

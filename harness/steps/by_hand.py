@@ -7,7 +7,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,8 +21,10 @@ from harness.core.units import ms
 from harness.execute.doors import Door
 from harness.execute.executor import Assignment
 from harness.execute.page_server import PageServer, Seat
+from harness.execute.seating import pipe_for, seat_for
 from harness.measure.verify import judge
 from harness.steps.exporting import Exported, export_all
+from harness.steps.fetching import fetch_all
 from harness.steps.workplace import Workplace
 
 _NOT_STORED = "nothing was stored"
@@ -32,6 +34,7 @@ _Say = Callable[[str], None]
 async def serve_by_hand(plan: Plan, workplace: Workplace, say: _Say, door: Door | None = None) -> None:
     """Exports, serves, says a URL per page Case, until it is cancelled. Raises UserMistake where no Case has a page."""
     exported = await export_all(plan, workplace)
+    exported = replace(exported, plan=await fetch_all(exported.plan, workplace))
     cases = {point.case.slug: point.case for point in exported.plan.cases if point.to_measure and point.case.browser}
     for point in exported.plan.cases:
         if point.outcome is not None:
@@ -42,6 +45,7 @@ async def serve_by_hand(plan: Plan, workplace: Workplace, say: _Say, door: Door 
     folder = Path(tempfile.mkdtemp(prefix="harness-by-hand-"))
     try:
         await server.open()
+        server.pipe = pipe_for(next(iter(cases.values())))  # one rate for all of a selection
         token = server.open_by_hand(_Table(cases, exported, workplace, folder, say).seat)
         say("open any of these, as often as you like; nothing is stored; Ctrl-C ends it")
         for slug in cases:
@@ -79,11 +83,7 @@ class _Table:
             f"by-hand-{outputs_dir.name}", found[0], artifact, artifact_dir, outputs_dir, policy.loop(),
             policy.silence_limit_ns / 1e9,
         )  # fmt: skip
-        seat = Seat(
-            lambda own: assignment.message(f"/artifact/{own.token}/", f"/outputs/{own.token}/"),
-            artifact_dir,
-            outputs_dir,
-        )
+        seat = seat_for(assignment)
         said: list[str] = []
 
         async def closing_words() -> str:

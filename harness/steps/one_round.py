@@ -107,7 +107,7 @@ async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -
     side = catalog.backends()[assignment.case.backend].side
     spoken = workplace.executors[side].execute(assignment)
     limits = (assignment.silence_limit_s, assignment.policy.slice_ns / 1e9)
-    async with contextlib.aclosing(watched(spoken, *limits)) as events:
+    async with contextlib.aclosing(watched(spoken, *limits, workplace.seeing.pause)) as events:
         async for event in events:
             try:
                 conversation.accept(event)

@@ -92,7 +92,7 @@ async def do_round(
 ) -> tuple[list[Event], Conversation]:
     """All Events of a Round; `meddle` hears each of them. Nothing of its browser is left afterwards."""
     events, conversation = [], Conversation()
-    stream = watched(executor.execute(assignment), silence_limit_s)
+    stream = watched(executor.execute(assignment), silence_limit_s, may_pause=executor._seeing.pause)
     async for event in stream:
         events.append(event)
         conversation.accept(event)

@@ -23,9 +23,11 @@ async def speak(script: Sequence[tuple[float, Event]], closed: list[bool]) -> As
         closed.append(True)
 
 
-def hear(script: Sequence[tuple[float, Event]], silence_limit_s: float) -> tuple[list[Event], list[bool]]:
+def hear(
+    script: Sequence[tuple[float, Event]], silence_limit_s: float, may_pause: bool = False
+) -> tuple[list[Event], list[bool]]:
     async def listen() -> list[Event]:
-        return [event async for event in watched(speak(script, closed), silence_limit_s)]
+        return [event async for event in watched(speak(script, closed), silence_limit_s, may_pause=may_pause)]
 
     closed: list[bool] = []
     return asyncio.run(listen()), closed
@@ -48,10 +50,16 @@ def test_signs_of_life_are_no_progress(event: Event) -> None:
 def test_while_a_person_looks_nobody_is_ended_and_afterwards_the_limits_count_again() -> None:
     paused, goes_on = (Note(kind="progress", text="", data={"paused": each}) for each in (True, False))
     script: list[tuple[float, Event]] = [(0, HELLO), (0, paused), (0.9, MOVES), (0.9, goes_on), (0, MOVES)]
-    heard, closed = hear(script, 0.2)
+    heard, closed = hear(script, 0.2, may_pause=True)
     assert heard[:-1] == [HELLO, paused, MOVES, goes_on, MOVES], "1.8 s: longer than a silence, and than the whole"
     assert heard[-1] == Failed(code="silence", reason="no progress for 0.2 s, so it was ended")
     assert closed == [True]
+
+
+def test_a_page_that_was_not_asked_to_wait_cannot_stop_the_clock() -> None:
+    paused = Note(kind="progress", text="", data={"paused": True})
+    heard, _ = hear([(0, HELLO), (0, paused), (600, MOVES)], 0.2)
+    assert heard == [HELLO, paused, Failed(code="silence", reason="no progress for 0.2 s, so it was ended")]
 
 
 def test_progress_without_end_is_ended_as_well() -> None:

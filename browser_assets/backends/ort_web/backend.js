@@ -15,7 +15,7 @@
 import { captureConsole } from './console_tap.js';
 import { parsePlacement, unknownPlacement } from './placement.js';
 import { hostTensor, tensorOf, tensorOnGpu } from './tensors.js';
-import { RoundFailed, Unsupported, fetchFile, wordsOf } from '../seam.js';
+import { RoundFailed, Unsupported, fetchFile, refuseWhatIsAbsent, wordsOf } from '../seam.js';
 import { measureWaitFloorNs } from '../../gpu/wait_floor.js';
 
 const PINNED = new URL('../../node_modules/onnxruntime-web/', import.meta.url).href;
@@ -218,16 +218,11 @@ class OrtWebSession {
 
 /** Throws Unsupported, in the words of whoever said no. @param {Opening} opening @param {Record<string, string>} runtime */
 function refuse({ message, provenance }, runtime) {
-  const { platform, device, outputs, runtime: asked } = message.case;
+  const { platform, outputs, runtime: asked } = message.case;
   if (outputs === 'device' && platform === 'wasm') throw new Unsupported('wasm computes on the host: its outputs lie there');
   const loaded = `onnxruntime-web@${runtime['onnxruntime-web']}`;
   if (asked !== null && asked !== loaded) throw new Unsupported(`${asked} was asked for, ${loaded} is installed`);
-  if (platform === 'webgpu' && !provenance.webgpu.available) throw new Unsupported(provenance.webgpu.reason);
-  if (platform === 'webnn') {
-    if (!provenance.webnn.present) throw new Unsupported(provenance.webnn.reason);
-    const context = provenance.webnn.contexts[device];
-    if (!context.ok) throw new Unsupported(context.reason);
-  }
+  refuseWhatIsAbsent(message.case, provenance);
 }
 
 /** The graph in the Case's precision and its external data. @param {import('../seam.js').CaseMessage} message */

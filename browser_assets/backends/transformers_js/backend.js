@@ -14,7 +14,7 @@
 
 import { fetchModel } from './files.js';
 import { KINDS } from './pipelines.js';
-import { RoundFailed, Unsupported, wordsOf } from '../seam.js';
+import { RoundFailed, Unsupported, refuseWhatIsAbsent, wordsOf } from '../seam.js';
 import { measureWaitFloorNs } from '../../gpu/wait_floor.js';
 
 const PACKAGE = new URL('../../node_modules/@huggingface/transformers/', import.meta.url).href;
@@ -218,13 +218,8 @@ function cut(tokenizer, texts, length) {
 
 /** Throws Unsupported, in the words of whoever said no. @param {Opening} opening @param {Record<string, string>} runtime */
 function refuse({ message, provenance }, runtime) {
-  const { platform, device, runtime: asked } = message.case;
+  const { runtime: asked } = message.case;
   const loaded = `@huggingface/transformers@${runtime['@huggingface/transformers']}`;
   if (asked !== null && asked !== loaded) throw new Unsupported(`${asked} was asked for, ${loaded} is installed`);
-  if (platform === 'webgpu' && !provenance.webgpu.available) throw new Unsupported(provenance.webgpu.reason);
-  if (platform === 'webnn') {
-    if (!provenance.webnn.present) throw new Unsupported(provenance.webnn.reason);
-    const context = provenance.webnn.contexts[device];
-    if (!context.ok) throw new Unsupported(context.reason);
-  }
+  refuseWhatIsAbsent(message.case, provenance);
 }
