@@ -17,8 +17,8 @@ async def watched(
     than a Round ever may. Closing the generator is what ends its worker or browser.
 
     `alive` and notes say that somebody is there, not that the work gets on: a runtime that never answers must not be
-    waited for because its page still ticks. But for a person it is waited, as long as a note says `paused`, where one was
-    asked to be there (`may_pause`): a page must not stop the clock by itself.
+    waited for because its page still ticks. But for a person it is waited, as long as a note says `paused`, if that was
+    asked for (`may_pause`): a page must not stop the clock by itself.
     """
     loop = asyncio.get_running_loop()
     whole_s = slice_s + _PHASES * silence_limit_s
