@@ -13,6 +13,7 @@ export class Awake {
     this.page = page;
     this.say = say;
     this.wanted = false;
+    this.asking = false; // two locks at once, and one of them would never be let go
     /** @type {WakeLockSentinel | undefined} */
     this.lock = undefined;
   }
@@ -25,7 +26,8 @@ export class Awake {
       this.say('this browser cannot keep it on: set the display not to sleep', false);
       return;
     }
-    if (this.page.hidden) return;
+    if (this.page.hidden || this.asking) return;
+    this.asking = true;
     try {
       this.lock = await this.locks.request('screen');
       this.lock.onrelease = () => { if (this.wanted) this.say('it may go off: the browser has let go', true); };
@@ -33,6 +35,8 @@ export class Awake {
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       this.say(`it may go off: ${words}`, true);
+    } finally {
+      this.asking = false;
     }
   }
 

@@ -32,6 +32,8 @@ class Stopped extends Error {}
 const link = new Link(location);
 // Samples and outputs are complete: what goes wrong with what is asked besides takes nothing from them.
 let measured = false;
+/** @type {string | undefined} what arrived by itself */
+let wentWrong;
 const panel = new Panel(document);
 link.overhear = (/** @type {import('./protocol').Up} */ event) => panel.hear(event);
 
@@ -47,6 +49,7 @@ function fail(code, reason) {
 
 /** For what arrives by itself, such as the loss of a device. @param {string} code @param {string} reason */
 function failUnlessMeasured(code, reason) {
+  wentWrong ??= reason;
   if (!measured) fail(code, reason);
   else link.send({ event: 'note', kind: 'warning', text: `after the timing: ${reason}`, data: { code } });
 }
@@ -103,7 +106,7 @@ async function rehearse(message, token) {
   } catch (error) {
     rehearsal = wordsOf(error);
   }
-  sessionStorage.setItem('rehearsal', rehearsal);
+  sessionStorage.setItem('rehearsal', rehearsal === 'ok' ? wentWrong ?? rehearsal : rehearsal);
   // A visit, not a reload: that would have some browsers ask for every file again.
   location.replace(`${location.pathname}#${token}`);
 }

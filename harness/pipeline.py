@@ -12,7 +12,7 @@ from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
 from harness.plan.schedule import Interleaved, Schedule
-from harness.steps.devices import received, tell_device
+from harness.steps.devices import device_is_back, received, tell_device
 from harness.steps.exporting import export_all
 from harness.steps.fetching import fetch_all
 from harness.steps.one_round import do_round, now
@@ -45,7 +45,7 @@ async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
 
 async def resume_run(asked: str, workplace: Workplace) -> Outcome:
     """Go on with a Run that was interrupted, by its id or `last`: only what it has not finished is measured."""
-    run, history = read_interrupted(workplace.database, asked, workplace.watcher.warned)
+    run, history = read_interrupted(workplace.database, asked, workplace.watcher.warned, workplace.seeing)
     return await _carry_out(run, history, workplace)
 
 
@@ -61,6 +61,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
         records.begin(await quietened(run.model_copy(update={"plan": plan}), workplace), history)
         schedule: Schedule = Interleaved(plan)
         while planned := schedule.next(history):
+            await device_is_back(planned, workplace)
             workplace.watcher.round_started(planned, schedule.total)
             artifact = exported.artifacts[planned.case.case_id]
             round_ = await do_round(planned, records.run, artifact, workplace, records.journal)

@@ -272,8 +272,11 @@ def _carry_out(
             return carry_out(work(place))
         except KeyboardInterrupt:
             if watcher.run_id is not None:
+                verb = "run" if reception is None else "attach"
                 where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
-                watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{where}")
+                same = ", and the same --listen" if reception is not None and reception.door is not None else ""
+                same += ", and --headed" if seeing.headed else ""
+                watcher.warned(f"interrupted; go on with: harness {verb} --resume {watcher.run_id}{where}{same}")
             raise
 
 

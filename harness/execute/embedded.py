@@ -6,7 +6,6 @@ Playwright. It brings the libraries that a bare machine lacks (NSS), and SwiftSh
 
 import os
 import platform
-import shutil
 import tarfile
 import tempfile
 from io import BytesIO
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from harness.catalog import npm_version
 from harness.core.errors import Unsupported
-from harness.execute.published import cache_folder, find_package, trim
+from harness.execute.published import cache_folder, find_package, note_use, put_in_place, trim
+from harness.processes.children import removed_with_us
 
 # The package's own file names folders of a cloud function; a bare machine has no fonts but these.
 _FONTS = """<?xml version="1.0"?>
@@ -34,7 +34,7 @@ def find_embedded(package: str, version: str | None = None) -> tuple[Path, dict[
     if not home.is_dir():
         _unpack(source / "bin", home)
         trim(home.parent, keep=home)
-    os.utime(home)  # when it was last used
+    note_use(home)
     environment = {
         **os.environ,
         "LD_LIBRARY_PATH": os.pathsep.join(
@@ -61,7 +61,7 @@ def _unpack(source: Path, home: Path) -> None:
 
     home.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
-    try:
+    with removed_with_us(aside):
         executable = aside / "chromium"
         executable.write_bytes(brotli.decompress((source / "chromium.br").read_bytes()))
         executable.chmod(0o755)
@@ -72,7 +72,4 @@ def _unpack(source: Path, home: Path) -> None:
                 archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
                 archive.extractall(aside / folder)
         (aside / "fonts.conf").write_text(_FONTS.format(home=home), encoding="utf-8")
-        if not home.exists():
-            aside.rename(home)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        put_in_place(aside, home)

@@ -98,6 +98,10 @@ class Inviting(Protocol):
         `arrived` who came, in words."""
         ...
 
+    async def wait_for_return(self, case: Case, say: Callable[[str], None]) -> None:
+        """Wait for the Case's device, if it has one that is away; after it was waited for in vain, no more."""
+        ...
+
     async def tell(self, case: Case, outcome: Outcome, reason: str | None) -> None:
         """Tell the Case's device, if it has one, how its Round ended."""
         ...

@@ -15,9 +15,14 @@ _MAY_BE_KEPT = "public, max-age=86400, immutable"
 
 
 class Pipe:
-    """So many bits per second, whoever writes; a burst of one chunk at most."""
+    """So many bits per second, whoever writes; a burst of one chunk at most.
 
-    def __init__(self, bits_per_s: int) -> None:
+    `kept`: what comes through may be kept by the browser for its next visit, as a site allows it. Else it may not, or a
+    browser that is there for longer than one Round would be warm in the next.
+    """
+
+    def __init__(self, bits_per_s: int, kept: bool = False) -> None:
+        self.kept = kept
         self._s_per_byte = 8 / bits_per_s
         self._free_at = 0.0
 
@@ -31,14 +36,15 @@ class Pipe:
 async def send_file(request: web.Request, folder: Path | None, pipe: Pipe | None) -> web.StreamResponse:
     """The file of the folder that the address names as `path`, all of it.
 
-    Raises HTTPNotFound for all else, also for what lies outside of the folder. What came through a pipe may be kept by
-    the browser, as a site allows it; what did not is to be fetched anew by every load.
+    Raises HTTPNotFound for all else, also for what lies outside of the folder.
     """
     path = _inside(folder, request.match_info["path"])
     if pipe is None:
         return web.FileResponse(path)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    response = web.StreamResponse(headers={"Content-Type": kind, "Cache-Control": _MAY_BE_KEPT})
+    response = web.StreamResponse(headers={"Content-Type": kind})
+    if pipe.kept:
+        response.headers["Cache-Control"] = _MAY_BE_KEPT
     response.content_length = path.stat().st_size
     await response.prepare(request)
     with path.open("rb") as file:

@@ -37,6 +37,7 @@ class Place:
     what: str = ""  # the Round that comes next, in words
     away_s: float = 120.0  # how long it may be away before a Round, and during one
     missing: bool = False  # was not there when it was last waited for
+    given_up: bool = False  # was waited for between two Rounds, in vain
     begun: int = 0
     ended: int = 0
     told: list[Told] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Place:
     def enter(self, visitor: Visitor, peer: str, socket: web.WebSocketResponse) -> None:
         another = self.visitor is not None and self.visitor.page != visitor.page
         self.visitor, self.peer, self._socket = visitor, peer, socket
+        self.given_up = False
         self.here.set()
         self.gone.clear()
         if another and self.order is not None:  # its Round's page went with it; it must not silently begin again

@@ -58,9 +58,9 @@ class PageExecutor:
         except Unsupported as reason:
             yield Refused(reason=str(reason))
             return
-        (await self._serve()).pipe = pipe_for(case)
         asked = at_version(catalog.browsers()[case.browser or ""], case.browser_version)
         browser = await self._fit(asked, case.platform)
+        (await self._serve()).pipe = pipe_for(case)  # not what was asked of a probe page just now
         if case.network and case.cache == "warm":
             browser = browser.model_copy(update={"profile": "disk"})
         if browser.driver == "attach":
@@ -108,6 +108,16 @@ class PageExecutor:
         wait_s = self._reception.wait_s
         missing = await server.lobby.arrivals(wait_s, lambda place: arrived(place.invitation.device, who(place)))
         return {each.invitation.device: f"{each.name} did not come within {wait_s:g} s" for each in missing}
+
+    async def wait_for_return(self, case: Case, say: Callable[[str], None]) -> None:
+        place = (await self._serve()).lobby.place(case.browser_version or "")
+        if place is None or place.given_up or place.here.is_set():
+            return
+        say(f"{place.name} is away: it is waited for, {self._reception.wait_s:g} s at most")
+        try:
+            await asyncio.wait_for(place.here.wait(), self._reception.wait_s)
+        except TimeoutError:
+            place.given_up = True
 
     async def tell(self, case: Case, outcome: Outcome, reason: str | None) -> None:
         place = self._server.lobby.place(case.browser_version or "") if self._server and case.browser else None

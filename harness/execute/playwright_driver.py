@@ -34,7 +34,7 @@ from harness.execute.drivers import (
 from harness.execute.finding import Found, find, not_here
 from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.seeing import NOBODY, Seeing
-from harness.execute.watching import has_no_tab, new_context, watch_browser, watch_page
+from harness.execute.watching import context_options, has_no_tab, watch_browser, watch_page
 from harness.processes.children import TEMPORARY, end_group, environment_with, watch_group
 
 # Playwright's words for a browser that is not installed.
@@ -102,7 +102,7 @@ class PlaywrightDriver:
                 if started.session is None:
                     started.session = await watch_browser(started.handle, browser.engine, lambda: started.tab)
                 if started.context is None:
-                    started.context = await new_context(started.handle, self._seeing)
+                    started.context = await started.handle.new_context(**context_options(self._seeing.headed))
                 await watch_page(started.context, tab, url, self._limits.open_s, self._seeing)
         except Exception as error:  # playwright's own, or a bare one when its process is gone
             tab.end("browser_start", f"the page did not open: {words_of(error)}")
@@ -178,7 +178,7 @@ class PlaywrightDriver:
         # What it leaves there when it is killed goes with it. A short name: sockets allow about 100 characters.
         folder = Path(tempfile.mkdtemp(prefix="b"))
         on_disk = _needs_profile(browser)
-        launching = _launching(getattr(playwright, browser.engine), folder / "profile" if on_disk else None)(
+        launching = _launching(getattr(playwright, browser.engine), folder / "profile" if on_disk else None, headed)(
             **_asked(browser, platform, found), headless=not headed, timeout=self._limits.open_s * 1000,
             env={**found.environment, **homes(folder), **self._seeing.environment()}, artifacts_dir=folder,
         )  # fmt: skip
@@ -321,9 +321,11 @@ def _needs_profile(browser: Browser) -> bool:
     return browser.profile == "disk" and browser.engine == "chromium"
 
 
-def _launching(engine: Any, profile: Path | None) -> Any:
+def _launching(engine: Any, profile: Path | None, headed: bool) -> Any:
     """What starts it: as always, or with a profile that lies in a folder, which gives its one context."""
-    return engine.launch if profile is None else partial(engine.launch_persistent_context, profile)
+    if profile is None:
+        return engine.launch
+    return partial(engine.launch_persistent_context, profile, **context_options(headed))
 
 
 def _asked(browser: Browser, platform: str | None, found: Found) -> dict[str, Any]:

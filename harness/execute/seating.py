@@ -29,7 +29,7 @@ def seat_for(assignment: Assignment, told: Callable[[CaseMessage], CaseMessage] 
 
 def pipe_for(case: Case) -> Pipe | None:
     """What all downloads of the Case's pages go through, where it asks for a rate."""
-    return None if case.network is None else Pipe(parse_rate(case.network))
+    return None if case.network is None else Pipe(parse_rate(case.network), kept=case.cache == "warm")
 
 
 def _runtime_folder(runtime: str | None) -> Path | None:

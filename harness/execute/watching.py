@@ -36,11 +36,9 @@ async def watch_browser(browser: Any, engine: str, tab_of_now: Callable[[], Tab 
     return session
 
 
-async def new_context(browser: Any, seeing: Seeing) -> Any:
-    """A private profile, which nothing else shares."""
-    # A page of ours downloads nothing.
-    own_size = {"no_viewport": True} if seeing.headed else {}
-    return await browser.new_context(accept_downloads=False, **own_size)
+def context_options(headed: bool) -> dict[str, bool]:
+    """Of a context that a Round's page lives in: it downloads nothing, and a window has a size of its own."""
+    return {"accept_downloads": False, **({"no_viewport": True} if headed else {})}
 
 
 async def watch_page(context: Any, tab: Tab, url: str, limit_s: float, seeing: Seeing) -> None:

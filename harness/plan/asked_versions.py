@@ -7,6 +7,7 @@ published version that begins so.
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from harness import catalog
 from harness.core.errors import UserMistake
@@ -35,9 +36,12 @@ def browser_asked(typed: str, published: Published) -> tuple[str, str | None]:
         refuse_bad_device_name(at)
         return name, at
     if "/" in at or "\\" in at:
-        if shutil.which(at) is None:
-            raise UserMistake("no_such_file", f"there is no program {one_line(at)}", f"write {name}@/path/to/a/browser")
-        return name, at
+        path = str(Path(at).expanduser().absolute())
+        if shutil.which(path) is None:
+            raise UserMistake(
+                "no_such_file", f"there is no program {one_line(path)}", f"write {name}@/path/to/a/browser"
+            )
+        return name, path
     return name, at if browser.package is None else _exact(browser.package, at, published)
 
 
@@ -81,7 +85,10 @@ def runtimes_of(backend: Backend, asked: Sequence[str]) -> Sequence[str | None]:
 
 def _exact(package: str, asked: str, published: Published) -> str:
     versions = published(package)
-    if versions is None or asked in versions:  # where nobody can be asked, fetching it will say
+    if versions is None and not re.fullmatch(r"\d+\.\d+\.\d+\S*", asked):
+        message = f"which {package} {one_line(asked, 60)} is cannot be asked now: the registry gives no answer"
+        raise UserMistake("no_registry", message, f"write the whole version: {package}@1.2.3")
+    if versions is None or asked in versions:  # fetching it will say
         return asked
     begins_so = [each for each in versions if each.startswith(f"{asked}.") and "-" not in each]
     if begins_so:

@@ -203,7 +203,7 @@ def _places_of(backend: Backend, platform: str, device: str, selection: Selectio
         return
     # All that can be started: nobody comes with a device because somebody asked for all browsers.
     ours = tuple(name for name, each in catalog.browsers().items() if each.driver != "attach")
-    every = selection.browser if "all" not in selection.browser else ours
+    every = dict.fromkeys(each for typed in selection.browser for each in (ours if typed == "all" else (typed,)))
     for browser, runtime in product(every, runtimes_of(backend, selection.runtime)):
         browser_name, _, version = browser.partition("@")
         yield backend, platform, device or devices[0], (browser_name, version or None), runtime

@@ -37,9 +37,14 @@ class Interleaved:
     def next(self, history: Sequence[Round]) -> PlannedRound | None:
         done = {(round_.case_id, round_.number) for round_ in history}
         hopeless = {round_.case_id for round_ in history if round_.outcome == "unsupported"}
-        hopeless |= {round_.case_id for round_ in history if round_.outcome == "failed" and round_.number == 1}
+        hopeless |= {round_.case_id for round_ in history if _decides(round_)}
         for planned in self.queue:
             case_id = planned.case.case_id
             if (case_id, planned.number) not in done and case_id not in hopeless:
                 return planned
         return None
+
+
+def _decides(round_: Round) -> bool:
+    """Whether a first Round's failure is its Case's: that a device went away says nothing of what it was asked."""
+    return round_.outcome == "failed" and round_.number == 1 and round_.code != "device_gone"

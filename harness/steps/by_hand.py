@@ -39,6 +39,10 @@ async def serve_by_hand(plan: Plan, workplace: Workplace, say: _Say, door: Door 
     for point in exported.plan.cases:
         if point.outcome is not None:
             say(f"{point.case.slug}: {point.outcome}, {one_line(point.reason or '')}")
+    if any(case.cache == "warm" for case in cases.values()):
+        raise UserMistake(
+            "warm_by_hand", "a page opened by hand is its browser's: it is as warm as that", "leave --cache out"
+        )
     if not cases:
         raise UserMistake("no_page", "no case of this selection runs in a page", "try --hardware wasm,webgpu,webnn")
     server = PageServer(door)

@@ -29,6 +29,14 @@ async def received(plan: Plan, history: Sequence[Round], workplace: Workplace) -
     return plan.model_copy(update={"cases": tuple(_without(missing, point) for point in plan.cases)})
 
 
+async def device_is_back(planned: PlannedRound, workplace: Workplace) -> None:
+    """Before a Round of it: a phone that was locked costs the Round that it was locked in, and not all that follow."""
+    if device_of(planned.case) is not None:
+        executor = workplace.executors["page"]
+        if isinstance(executor, Inviting):
+            await executor.wait_for_return(planned.case, workplace.watcher.warned)
+
+
 async def tell_device(planned: PlannedRound, round_: Round, workplace: Workplace) -> None:
     """Its page shows how its Rounds went, as the judge has decided."""
     if device_of(planned.case) is not None:

@@ -8,30 +8,41 @@ from collections.abc import Callable
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.nouns import Case, Plan, PlannedCase
+from harness.core.text import one_line
 from harness.steps.workplace import Workplace
 
 
 async def fetch_all(plan: Plan, workplace: Workplace) -> Plan:
-    """The Plan, in which a Case whose browser or runtime cannot be had in the version asked for is `unsupported`."""
-    reasons: dict[tuple[str | None, ...], str | None] = {}
+    """The Plan, in which a Case whose browser or runtime is not for this machine is `unsupported`, and one for which it
+    could not be had now has `failed: not_fetched`: whoever resumes asks for it again."""
+    refused: dict[tuple[str | None, ...], dict[str, str]] = {}
     points: list[PlannedCase] = []
     for point in plan.cases:
         case = point.case
         asked = (case.browser, case.browser_version, case.runtime)
         if point.to_measure and (case.browser_version or case.runtime):
-            if asked not in reasons:
-                reasons[asked] = await asyncio.to_thread(_why_not_here, case, workplace.watcher.fetching)
-            if (reason := reasons[asked]) is not None:
-                point = point.model_copy(update={"outcome": "unsupported", "reason": reason})
+            if asked not in refused:
+                refused[asked] = await _fetched(case, workplace.watcher.fetching)
+            point = point.model_copy(update=refused[asked])
         points.append(point)
     return plan.model_copy(update={"cases": tuple(points)})
 
 
-def _why_not_here(case: Case, say: Callable[[str], None]) -> str | None:
-    """None once all that was asked for is here."""
+async def _fetched(case: Case, say: Callable[[str], None]) -> dict[str, str]:
+    """What becomes of the Case: nothing once all that was asked for is here."""
+    from harness.execute.published import stop_fetching
+
+    try:
+        return await asyncio.to_thread(_refused, case, say)
+    except asyncio.CancelledError:  # a thread cannot be told to stop, but what it waits for can
+        stop_fetching()
+        raise
+
+
+def _refused(case: Case, say: Callable[[str], None]) -> dict[str, str]:
     # Imported here: a native sweep imports nothing that only browsers need.
     from harness.execute.finding import at_version, find, is_program
-    from harness.execute.published import fetch_package
+    from harness.execute.published import NotFetched, fetch_package
 
     try:
         if case.runtime is not None:
@@ -42,5 +53,11 @@ def _why_not_here(case: Case, say: Callable[[str], None]) -> str | None:
             fetch_package(browser.package, browser.at, say)
             find(browser)  # which unpacks it
     except Unsupported as reason:
-        return str(reason)
-    return None
+        return {"outcome": "unsupported", "reason": str(reason)}
+    except (
+        NotFetched,
+        OSError,
+        EOFError,
+    ) as error:  # no answer; a package with another inside than all that were tried
+        return {"outcome": "failed", "code": "not_fetched", "reason": one_line(str(error), 400)}
+    return {}

@@ -15,6 +15,7 @@ from harness.core.errors import ProtocolViolation
 from harness.core.events import Alive, Conversation, Done, Failed, Note, Refused
 from harness.core.nouns import Artifact, PlannedRound
 from harness.core.rounds import Round, Run, Verdict
+from harness.core.units import parse_rate
 from harness.execute.executor import Assignment
 from harness.execute.looking import picture_of
 from harness.execute.watchdog import watched
@@ -25,14 +26,22 @@ from harness.steps.workplace import Workplace
 from harness.store.journal import Journal
 
 _REHEARSED_PHASES = 4
+_RUNTIME_BYTES = 50_000_000  # more than any of the page's runtimes has
 _CLOCK_MOVED_S = 2.0  # a time server nudges by less
 _Keep = Callable[[dict[str, Any]], None]
 
 
-def _silence_limit_s(planned: PlannedRound, run: Run) -> float:
-    """A rehearsal's fetch, load and two runs are not heard one by one: each may take as long as a phase."""
+def _silence_limit_s(planned: PlannedRound, run: Run, artifact: Artifact) -> float:
+    """A rehearsal's fetch, load and two runs are not heard one by one: each may take as long as a phase.
+
+    What a download takes at the rate that was asked for comes on top.
+    """
     phases = 1 + _REHEARSED_PHASES if planned.case.cache == "warm" else 1
-    return phases * run.plan.policy.silence_limit_ns / 1e9
+    limit_s = phases * run.plan.policy.silence_limit_ns / 1e9
+    if planned.case.network is None:
+        return limit_s
+    size_bytes = _RUNTIME_BYTES + sum(file.size_bytes for file in artifact.files)
+    return limit_s + size_bytes * 8 / parse_rate(planned.case.network)
 
 
 def now() -> str:
@@ -60,7 +69,7 @@ async def do_round(
         assignment = Assignment(
             round_id=round_id, case=planned.case, artifact=artifact,
             artifact_dir=workplace.artifacts / artifact.digest, outputs_dir=outputs_dir,
-            policy=run.plan.policy.loop(), silence_limit_s=_silence_limit_s(planned, run),
+            policy=run.plan.policy.loop(), silence_limit_s=_silence_limit_s(planned, run, artifact),
             first_round=planned.number == 1, number=planned.number,
         )  # fmt: skip
         with noting_steal(round_id, run, keep):

@@ -7,6 +7,7 @@ from typing import Any
 from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact
 from harness.core.rounds import Round, Run
+from harness.execute.seeing import NOBODY, Seeing
 from harness.measure.assemble import assemble, run_resumed
 from harness.measure.machine import fingerprint
 from harness.plan.incremental import version_changes
@@ -18,7 +19,9 @@ from harness.store.naming import pick_run
 _ANEW = "measure it anew: numbers of two machines or versions do not belong into one run"
 
 
-def read_interrupted(database: Path, asked: str, warn: Callable[[str], None]) -> tuple[Run, list[Round]]:
+def read_interrupted(
+    database: Path, asked: str, warn: Callable[[str], None], seeing: Seeing = NOBODY
+) -> tuple[Run, list[Round]]:
     """The Run and its finished Rounds, from the journal, which knows more than the database.
 
     Raises UserMistake: those of `pick_run`, unreadable_journal, other_machine, other_versions.
@@ -37,7 +40,7 @@ def read_interrupted(database: Path, asked: str, warn: Callable[[str], None]) ->
     if assembled.run.ended_at is not None and not assembled.run.interrupted:
         raise UserMistake("run_complete", f"run {run_id} is complete", f"see it with: harness show {run_id}")
     _refuse_another_machine(assembled.run)
-    _refuse_other_versions(assembled.run)
+    _refuse_other_versions(assembled.run, seeing)
     return run_resumed(assembled.run, now()), assembled.rounds
 
 
@@ -60,10 +63,10 @@ def _refuse_another_machine(run: Run) -> None:
         raise UserMistake("other_versions", f"since run {run.run_id} began, {', '.join(different)}", _ANEW)
 
 
-def _refuse_other_versions(run: Run) -> None:
+def _refuse_other_versions(run: Run, seeing: Seeing) -> None:
     """Packages of the page, the browser, our own measuring code; what an artifact was, its own Rounds tell."""
     plain = tuple(point.model_copy(update={"versions": None}) for point in run.plan.cases)
-    here = stamped(run.plan.model_copy(update={"cases": plain}))
+    here = stamped(run.plan.model_copy(update={"cases": plain}), seeing)
     for before, now_ in zip(run.plan.cases, here.cases, strict=True):
         if before.versions is None or now_.versions is None:
             continue

@@ -12,10 +12,13 @@ import pytest_asyncio
 from harness.core.events import Failed
 from harness.core.visits import Visitor
 from harness.execute.attach_driver import AttachDriver, told_version
+from harness.execute.doors import Reception
 from harness.execute.drivers import Tab
 from harness.execute.executor import Invitation
 from harness.execute.lobby import Lobby, Place
+from harness.execute.page import PageExecutor
 from harness.execute.page_server import PageServer
+from tests.making import make_case
 
 VISITOR: dict[str, Any] = {
     "event": "visitor", "page": "a1", "user_agent": "Mozilla/5.0 Firefox/153.0", "brands": [], "screen": "390×844 @3",
@@ -201,6 +204,28 @@ def test_a_browser_is_what_it_says_and_webkit_on_linux_is_not_safari(
 ) -> None:
     visitor = Visitor.model_validate({**VISITOR, "user_agent": user_agent, "brands": brands})
     assert told_version(visitor) == (name, version)
+
+
+async def test_a_device_that_is_away_is_waited_for_between_rounds_once(
+    server: PageServer, client: aiohttp.ClientSession, place: Place
+) -> None:
+    executor = PageExecutor(lambda _: {}, reception=Reception(wait_s=0.5))
+    executor._server = server
+    case, said = make_case(platform="wasm", browser="attached", browser_version="phone"), list[str]()
+    waiting = asyncio.create_task(executor.wait_for_return(case, said.append))
+    await asyncio.sleep(0.05)
+    socket = await enter(server, client, place)
+    await asyncio.wait_for(waiting, SOON_S)
+    assert len(said) == 1 and "phone is away" in said[0] and not place.given_up
+    await socket.close()
+    await asyncio.wait_for(place.gone.wait(), SOON_S)
+    await executor.wait_for_return(case, said.append)
+    assert place.given_up and len(said) == 2
+    await executor.wait_for_return(case, said.append)
+    assert len(said) == 2, "not before every Round again"
+    await enter(server, client, place)
+    await asyncio.wait_for(place.here.wait(), SOON_S)
+    assert not place.given_up
 
 
 def attached(device: str) -> Any:

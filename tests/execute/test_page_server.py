@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from harness.core.events import Failed, Probe
+from harness.execute.files import Pipe
 from harness.execute.page_server import PageServer, Seat
 
 
@@ -127,3 +128,28 @@ async def test_a_disk_that_takes_no_outputs_ends_the_round_by_its_name(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     failed = seat.events.get_nowait()
     assert isinstance(failed, Failed) and failed.code == "disk_full"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_through_a_pipe_a_file_comes_whole_isolated_and_is_kept_only_where_a_next_visit_is_asked_for(
+    server: PageServer, client: aiohttp.ClientSession, tmp_path: Path, kept: bool
+) -> None:
+    token, content = seat_of(server, tmp_path).token, bytes(range(256)) * 1000
+    (tmp_path / "artifact" / "large.bin").write_bytes(content)
+    server.pipe = Pipe(100_000_000, kept)
+    async with client.get(f"{server.origin}/artifact/{token}/large.bin") as answer:
+        assert await answer.read() == content
+        assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert ("immutable" in answer.headers["Cache-Control"]) is kept
+        assert ("no-store" in answer.headers["Cache-Control"]) is not kept
+    for path in ("../secret.txt", "link", "none"):
+        async with client.get(f"{server.origin}/artifact/{token}/{path}") as answer:
+            assert answer.status == 404, path
+
+
+async def test_a_pipe_is_shared_by_all_who_download() -> None:
+    """Bits are counted, not time: what was let through together is no more than the rate allows."""
+    pipe, loop = Pipe(8_000_000), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(*(pipe.passes(50_000) for _ in range(4)))
+    assert loop.time() - began >= 4 * 50_000 * 8 / 8_000_000 * 0.99

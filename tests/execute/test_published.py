@@ -2,8 +2,10 @@
 
 import io
 import os
+import socket
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.execute import published
+from harness.execute.published import NotFetched
 
 SMALL = ("onnxruntime-common", "1.24.3")  # of the same family as what is measured, and small
 
@@ -37,7 +40,6 @@ def test_it_is_fetched_once_and_found_then(cache: Path) -> None:
     assert said == ["fetching onnxruntime-common 1.24.3"]
     assert f'"version": "{SMALL[1]}"' in (folder / "package.json").read_text()
     assert [path.name for path in cache.iterdir()] == [folder.name], "nothing is left beside it"
-    assert published.versions_here(SMALL[0])[-1] == SMALL[1]
 
 
 def test_the_pinned_version_is_the_installed_one(cache: Path) -> None:
@@ -56,13 +58,13 @@ def test_other_bytes_than_the_registrys_are_refused(cache: Path, monkeypatch: py
         return archive
 
     monkeypatch.setattr(published, "_download", spoilt)
-    with pytest.raises(Unsupported, match="sha512 differs"):
+    with pytest.raises(NotFetched, match="sha512 differs"):
         published.fetch_package(*SMALL)
     assert list(cache.iterdir()) == []
 
 
 def test_a_version_that_is_not_published_says_so(cache: Path) -> None:
-    with pytest.raises(Unsupported, match=r"npm cannot fetch it: .*0\.0\.77"):
+    with pytest.raises(NotFetched, match=r"npm cannot fetch it: .*0\.0\.77"):
         published.fetch_package("onnxruntime-common", "0.0.77")
     assert list(cache.iterdir()) == []
 
@@ -72,14 +74,14 @@ def test_without_a_registry_it_ends_soon_and_says_so(cache: Path, monkeypatch: p
     monkeypatch.setenv("npm_config_cache", str(cache.parent / "npm"))
     published.versions_of.cache_clear()
     assert published.versions_of("onnxruntime-web") is None
-    with pytest.raises(Unsupported, match="npm"):
+    with pytest.raises(NotFetched, match="npm"):
         published.fetch_package(*SMALL)
     published.versions_of.cache_clear()
 
 
 def test_without_npm_it_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(cache))
-    with pytest.raises(Unsupported, match="npm is not installed"):
+    with pytest.raises(NotFetched, match="npm is not installed"):
         published.fetch_package(*SMALL)
 
 
@@ -105,7 +107,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypa
         member = tarfile.TarInfo("package/bomb")
         member.size = 11
         archive.addfile(member, io.BytesIO(b"0" * 11))
-    with pytest.raises(Unsupported, match="unpacks to more"):
+    with pytest.raises(NotFetched, match="unpacks to more"):
         published._unpack(path, tmp_path / "whole")
 
 
@@ -118,3 +120,27 @@ def test_what_was_used_longest_ago_goes_first_and_what_is_in_use_stays(tmp_path:
     assert {each.name for each in tmp_path.iterdir()} == {"older", "now"}
     published.trim(tmp_path, keep=tmp_path / "older", most_bytes=10)
     assert {each.name for each in tmp_path.iterdir()} == {"older", "now"}, "one is kept, the other may be in use"
+
+
+def test_what_another_harness_put_there_first_is_as_good(tmp_path: Path) -> None:
+    for name in ("home", "whole"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    published.put_in_place(tmp_path / "whole", tmp_path / "home")
+    assert (tmp_path / "home" / "file").read_text() == "home"
+    with pytest.raises(FileNotFoundError):
+        published.put_in_place(tmp_path / "none", tmp_path / "nowhere")
+
+
+def test_who_is_told_to_stop_waits_for_no_npm(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that takes the connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf, ThreadPoolExecutor() as pool:
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{deaf.getsockname()[1]}/")
+        monkeypatch.setenv("npm_config_cache", str(cache.parent / "npm"))
+        fetching = pool.submit(published.fetch_package, *SMALL)
+        heard, _ = deaf.accept()
+        with heard:
+            published.stop_fetching()
+            with pytest.raises(NotFetched):
+                fetching.result(timeout=20)
+    assert list(cache.iterdir()) == []

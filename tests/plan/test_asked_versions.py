@@ -64,8 +64,16 @@ def test_what_nobody_publishes_is_a_mistake_with_the_next_step(flags: dict[str, 
 
 
 def test_where_nobody_can_be_asked_a_version_is_taken_as_it_is_typed() -> None:
-    selection = make_selection(None, {"model": ("bert",), "hardware": ("wasm",), "browser": ("chromium@999.9",)})
-    assert browsers_of(make_plan(selection, lookup, lambda package: None)) == ["999.9"]
+    selection = make_selection(None, {"model": ("bert",), "hardware": ("wasm",), "browser": ("chromium@999.9.0",)})
+    assert browsers_of(make_plan(selection, lookup, lambda package: None)) == ["999.9.0"]
+    with pytest.raises(UserMistake, match="cannot be asked now") as caught:
+        make_plan(selection.model_copy(update={"browser": ("chromium@147",)}), lookup, lambda package: None)
+    assert caught.value.code == "no_registry"
+
+
+def test_all_beside_a_version_is_both() -> None:
+    asked = {point.case.slug.rpartition("/")[2] for point in plan(browser=("all", "chromium@147")).cases}
+    assert {"chromium@147.0.2", "chromium", "firefox", "webkitgtk"} <= asked and "attached" not in asked
 
 
 def test_only_what_can_be_had_in_versions_takes_one() -> None:

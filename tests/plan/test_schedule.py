@@ -50,3 +50,18 @@ def test_what_fails_at_first_is_decided_and_what_fails_later_goes_on() -> None:
 
     done = carry_out(make_plan(), outcome)
     assert [sum(p.case.batch_size == size for p in done) for size in (1, 2, 3)] == [1, 3, 3]
+
+
+def test_that_a_device_went_away_decides_nothing() -> None:
+    schedule = Interleaved(make_plan())
+    first = schedule.queue[0]
+    fields = {"round_id": "1", "run_id": "r", "case_id": first.case.case_id, "number": 1, "started_at": "now"}
+    for code, goes_on in (("device_gone", True), ("page_crashed", False)):
+        gone = Round.model_validate({**fields, "outcome": "failed", "code": code})
+        others = [
+            Round.model_validate({**fields, "case_id": each.case.case_id, "number": each.number, "outcome": "ok"})
+            for each in schedule.queue
+            if each.case != first.case
+        ]
+        found = schedule.next([gone, *others])
+        assert (found is not None and found.case == first.case) is goes_on, code

@@ -31,6 +31,9 @@ class Reception(FakeExecutor):
             invited(each.device, ["http://127.0.0.1:1/x"])
         return {each.device: "late did not come" for each in invitations if each.device == "late"}
 
+    async def wait_for_return(self, case: Case, say: Callable[[str], None]) -> None:
+        return None
+
     async def tell(self, case: Case, outcome: Outcome, reason: str | None) -> None:
         self.told.append((case.browser_version, outcome, reason))
 
