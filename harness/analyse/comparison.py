@@ -7,7 +7,7 @@ from typing import Literal
 from harness.analyse.pairs import Pair, Point
 from harness.core.rounds import CaseResult, Round
 from harness.core.statistics import LEAST_ROUNDS, median, ratio_interval
-from harness.metrics import latencies_ms, verdict_clock
+from harness.metrics import latencies_ms, timed_rounds, verdict_clock
 
 Verdict = Literal["faster", "slower", "undecided"]
 
@@ -44,13 +44,15 @@ def _counts(result: CaseResult) -> bool:
 
 def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comparison | None:
     sides = [by_case[point[0].case_id] for point in (a, b)]
-    medians = [[median(latencies) for latencies in latencies_ms(side) if latencies] for side in sides]
-    if not all(medians) or min(*medians[0], *medians[1]) <= 0:
+    medians = [_medians(side) for side in sides]
+    turns = sorted(medians[0].keys() & medians[1].keys())
+    before, after = ([side[turn] for turn in turns] for side in medians)
+    if not turns or min(*before, *after) <= 0:
         return None
-    interval = ratio_interval(medians[0], medians[1])
+    interval = ratio_interval(before, after)
     if interval is None:
-        ratio, ci95 = median(medians[1]) / median(medians[0]), None
-        doubts = [f"no interval: {min(map(len, medians))} of {LEAST_ROUNDS} rounds"]
+        ratio, ci95 = median(after) / median(before), None
+        doubts = [f"no interval: {len(turns)} of {LEAST_ROUNDS} turns in which both were measured"]
     else:
         ratio, ci95, doubts = interval[0], (interval[1], interval[2]), []
     clocks = [verdict_clock(side).clock for side in sides]
@@ -59,6 +61,13 @@ def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comp
     if a[1].software or b[1].software:
         doubts.append("a software adapter")
     return Comparison(a, b, ratio, ci95, _verdict(ci95), tuple(doubts))
+
+
+def _medians(rounds: Sequence[Round]) -> dict[int, float]:
+    """Turn → the median latency of the Round in it, of those that count."""
+    timed = timed_rounds(rounds)
+    pairs = zip(timed, latencies_ms(rounds), strict=True)
+    return {one.number: median(latencies) for one, latencies in pairs if latencies}
 
 
 def _verdict(ci95: tuple[float, float] | None) -> Verdict:

@@ -115,31 +115,19 @@ def rounds_interval(round_medians: Sequence[float], confidence: float = 0.95) ->
 def ratio_interval(
     before: Sequence[float], after: Sequence[float], confidence: float = 0.95
 ) -> tuple[float, float, float] | None:
-    """(ratio, low, high) of `after` ÷ `before`, medians of three or more Rounds each; None for fewer, or one not > 0.
+    """(ratio, low, high) of `after` ÷ `before`, medians of Rounds in pairs: the i-th of both are of the same turn.
 
-    Welch's t on the logarithms, its degrees of freedom rounded down: the two sides may be noisy in different measure.
-    Drift that falls on both alike, as it does on interleaved Rounds, makes the interval wider than it need be.
+    None for fewer than three pairs or a value not above 0; raises ValueError for unequal lengths. Student's t on the
+    logarithms of the pairs' ratios: the machine's drift, which falls on both of a pair alike, cancels out.
 
-    True coverage of the 95 % interval with lognormal variance between Rounds (10,000 simulations each): 97.6 % with 3
-    Rounds a side, 96.2 % with 5, 95.2 % with 10; where one side is four times as noisy 95.8, 95.1 and 95.2 %.
+    True coverage of the 95 % interval (10,000 simulations each), lognormal noise of 5 % a Round and a machine that
+    wanders by 20 % from turn to turn: 95.2 % with 3 pairs, 95.1 % with 5, 95.1 % with 10.
     """
-    if min(len(before), len(after)) < LEAST_ROUNDS or min(*before, *after) <= 0:
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} and {len(after)} Rounds make no pairs")
+    if len(before) < LEAST_ROUNDS or min(*before, *after) <= 0:
         return None
-    logs = [[math.log(value) for value in side] for side in (before, after)]
-    errors = [_squared_error(side) for side in logs]
-    difference = mean(logs[1]) - mean(logs[0])
-    if sum(errors) == 0:
-        return math.exp(difference), math.exp(difference), math.exp(difference)
-    parts = sum(error**2 / (len(side) - 1) for error, side in zip(errors, logs, strict=True))
-    degrees = max(1, math.floor(sum(errors) ** 2 / parts + 1e-9))
-    half = t_quantile(0.5 + confidence / 2, degrees) * math.sqrt(sum(errors))
-    return math.exp(difference), math.exp(difference - half), math.exp(difference + half)
-
-
-def _squared_error(values: Sequence[float]) -> float:
-    """Of their mean: the sample variance over n."""
-    center, n = mean(values), len(values)
-    return math.fsum((value - center) ** 2 for value in values) / (n - 1) / n
+    return rounds_interval([late / early for early, late in zip(before, after, strict=True)], confidence)
 
 
 def t_quantile(probability: float, degrees: int) -> float:

@@ -10,6 +10,10 @@ looking.py      what is kept of a Round for that person: a picture of a failure,
 tracing.py      Playwright's trace and Chromium's own
 page_server.py  the page's files, the Artifact's files and the websocket, on loopback
 drivers.py      drive a browser: find it, start it, open a URL, end it
-embedded.py     the embedded Chromium from the page's npm packages
+embedded.py     the embedded Chromium, pinned or in a version asked for
+published.py    npm packages in any published version, fetched and checked
+finding.py      where a browser is, or the version or program that was asked for
+attach_driver.py, lobby.py, doors.py   browsers that come by themselves
+files.py, seating.py   the files that a page gets, and what its seat holds
 browser_version.py  the version that a Round would find now, without starting it
 """

@@ -88,7 +88,9 @@ def test_a_ratio_is_the_second_over_the_first(second: tuple[float, ...], verdict
 def test_two_rounds_decide_nothing_however_far_apart() -> None:
     a, b = point("1"), point("2")
     (found,) = comparisons([(a, b)], [*rounds(a[0], 10, 10), *rounds(b[0], 90, 90)])
-    assert (found.ci95, found.verdict) == (None, "undecided") and found.doubts == ("no interval: 2 of 3 rounds",)
+    assert (found.ci95, found.verdict) == (None, "undecided") and found.doubts[0].startswith(
+        "no interval: 2 of 3 turns"
+    )
 
 
 def test_what_is_not_right_is_not_compared() -> None:
@@ -96,3 +98,11 @@ def test_what_is_not_right_is_not_compared() -> None:
     no_check = (unchecked[0], unchecked[1].model_copy(update={"correct": None}))
     for b in (failed, no_check):
         assert comparisons([(a, b)], [*rounds(a[0], 10, 10, 10), *rounds(b[0], 20, 20, 20)]) == []
+
+
+def test_only_turns_that_both_have_are_compared() -> None:
+    """The second's first Round is missing; unpaired, the first's slow one would count."""
+    a, b = point("1"), point("2")
+    slow_first = rounds(a[0], 90, 10, 10, 10)
+    (found,) = comparisons([(a, b)], [*slow_first, *rounds(b[0], 1, 20, 20, 20)[1:]])
+    assert found.ratio == pytest.approx(2, rel=0.02) and found.verdict == "slower"
