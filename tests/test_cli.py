@@ -167,6 +167,15 @@ def test_plan_runs_nothing_and_its_spec_asks_for_the_same(tmp_path: Path) -> Non
     assert told(harness("plan", "spec.toml", "--json", cwd=tmp_path)) == planned
 
 
+def test_a_plan_names_the_exact_versions_and_refuses_what_nobody_published(tmp_path: Path) -> None:
+    flags = ("--model", "bert", "--scale", "tiny", "--hardware", "wasm")
+    asked = ("--browser", "chromium@147", "--runtime", "onnxruntime-web@1.29")
+    (point,) = told(harness("plan", *flags, *asked, "--json", cwd=tmp_path))["cases"]
+    assert point["runtime"] == "onnxruntime-web@1.29.0" and point["browser_version"].startswith("147.0.")
+    done = harness("plan", *flags, "--browser", "chromium@999", "--json", cwd=tmp_path)
+    assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "unknown_version"
+
+
 def make_graph(path: Path) -> None:
     """y = x @ w + 1, with a symbolic first dimension."""
     weights = np.arange(6, dtype=np.float32).reshape(3, 2)

@@ -38,12 +38,15 @@ def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:
 
 
 def plan_point_as_json(point: PlannedCase, measured_at: str | None, measured_again: str | None) -> dict[str, Any]:
-    """One point of a plan: `outcome` is null where it can be tried, `reused_from` where it is to be measured.
+    """One point of a plan: `outcome` is null where it can be tried, `reused_from` where it is to be measured;
+    `browser_version` and `runtime` where none was asked for.
 
     `measured_at` is the date of what is reused, `measured_again` why an earlier result is not.
     """
     return {
         **_asked(point.case),
+        "browser_version": point.case.browser_version,
+        "runtime": point.case.runtime,
         "outcome": point.outcome,
         "reason": point.reason,
         "reused_from": point.reused_from,
