@@ -56,11 +56,14 @@ def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comp
     else:
         ratio, ci95, doubts = interval[0], (interval[1], interval[2]), []
     clocks = [verdict_clock(side).clock for side in sides]
-    if clocks[0] != clocks[1]:
-        doubts.append(f"two clocks: {clocks[0]} and {clocks[1]}")
+    same_clock = clocks[0] == clocks[1]
+    if not same_clock:
+        doubts.append(f"two clocks: {clocks[0]} and {clocks[1]} are not the same quantity")
+    if a[1].fallback_share != b[1].fallback_share:
+        doubts.append("not the same share of nodes on the CPU, or not known")
     if a[1].software or b[1].software:
         doubts.append("a software adapter")
-    return Comparison(a, b, ratio, ci95, _verdict(ci95), tuple(doubts))
+    return Comparison(a, b, ratio, ci95, _verdict(ci95) if same_clock else "undecided", tuple(doubts))
 
 
 def _medians(rounds: Sequence[Round]) -> dict[int, float]:

@@ -7,13 +7,14 @@ from typing import Literal
 from harness.analyse.pairs import Pair, Point, matched, side_by_side
 from harness.core.rounds import CaseResult
 
-Kind = Literal["broke", "mended", "changed", "gone", "new"]
+Kind = Literal["broke", "mended", "changed", "unknown", "gone", "new"]
 
 
 @dataclass(frozen=True)
 class Difference:
     """`broke`: ok before, not after. `mended`: the other way round. `changed`: another outcome or reason, or another
-    share of nodes on the CPU. `gone`, `new`: only one side has it."""
+    share of nodes on the CPU. `unknown`: one side did not get as far as what was asked. `gone`, `new`: only one side
+    has it."""
 
     kind: Kind
     before: Point | None
@@ -22,8 +23,8 @@ class Difference:
 
 
 def between_versions(points: Sequence[Point]) -> list[Difference]:
-    """Between the versions that stand side by side in one Run. Two devices are no versions of one another."""
-    return differences(pair for pair in side_by_side(points) if pair[0][0].browser != "attached")
+    """Between the versions that stand side by side in one Run."""
+    return differences(side_by_side(points))
 
 
 def between_runs(before: Sequence[Point], after: Sequence[Point]) -> list[Difference]:
@@ -40,13 +41,21 @@ def differences(pairs: Iterable[Pair]) -> list[Difference]:
         kind = _kind(before[1], after[1])
         if kind is not None:
             found.append(Difference(kind, before, after, f"{_told(before[1])} → {_told(after[1])}"))
-    order = ("broke", "mended", "changed")
+    order = ("broke", "mended", "changed", "unknown")
     return sorted(found, key=lambda each: order.index(each.kind))
 
 
+# A failure that says nothing of what was asked: of the network, of a device, of another Run.
+_SAYS_NOTHING = ("not_fetched", "device_absent", "device_gone", "reused_missing", "not_measured")
+
+
 def _kind(before: CaseResult, after: CaseResult) -> Kind | None:
+    if before.code in _SAYS_NOTHING or after.code in _SAYS_NOTHING:
+        return "unknown"
     if (before.outcome == "ok") != (after.outcome == "ok"):
         return "broke" if before.outcome == "ok" else "mended"
+    if before.outcome == "ok" and None in (before.fallback_share, after.fallback_share):
+        return None
     return "changed" if _told(before) != _told(after) else None
 
 
@@ -55,4 +64,4 @@ def _told(result: CaseResult) -> str:
     if result.outcome != "ok":
         return f"{result.outcome}: {result.reason or result.code or 'no reason was given'}"
     share = result.fallback_share
-    return f"ok, {share:.0%} of nodes on the CPU" if share else "ok"
+    return f"ok, {share:.1%} of nodes on the CPU" if share else "ok"

@@ -11,9 +11,12 @@ _VERSIONS = ("browser_version", "runtime")
 
 
 def place_of(case: Case, but: Sequence[str] = _VERSIONS) -> str:
-    """What a point asks for besides versions: the same text, the same place."""
-    form = case.model_copy(update={"inputs_path": None, **dict.fromkeys(but)})
-    return form.case_id
+    """What a point asks for besides versions: the same text, the same place.
+
+    Two devices are two places: what an attached browser has for a version is its device's name.
+    """
+    blank = [name for name in but if not (name == "browser_version" and case.browser == "attached")]
+    return case.model_copy(update={"inputs_path": None, **dict.fromkeys(blank)}).case_id
 
 
 def side_by_side(points: Sequence[Point]) -> list[Pair]:

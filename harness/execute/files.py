@@ -6,31 +6,48 @@ the page fetches; nothing is paced while it is timed, since nothing is fetched t
 
 import asyncio
 import mimetypes
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
 _CHUNK_BYTES = 32 * 1024
+_LATE_S = 0.01  # how late a wake-up may be
+_TOO_SHORT_S = 0.002  # to be slept
+Sleep = Callable[[float], Awaitable[None]]
 _MAY_BE_KEPT = "public, max-age=86400, immutable"
 
 
 class Pipe:
-    """So many bits per second, whoever writes; a burst of one chunk at most.
+    """So many bits per second, whoever writes.
+
+    A sleep always lasts somewhat too long: what was lost so is made up for, else the rate would be a sixth lower than
+    its name. A pause that is longer than a late wake-up is one, and gives nothing to make up for.
 
     `kept`: what comes through may be kept by the browser for its next visit, as a site allows it. Else it may not, or a
     browser that is there for longer than one Round would be warm in the next.
     """
 
-    def __init__(self, bits_per_s: int, kept: bool = False) -> None:
+    def __init__(
+        self,
+        bits_per_s: int,
+        kept: bool = False,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self.kept = kept
         self._s_per_byte = 8 / bits_per_s
         self._free_at = 0.0
+        self._now, self._sleep = now, sleep
 
     async def passes(self, size_bytes: int) -> None:
         """Returns when so many bytes have passed."""
-        now = asyncio.get_running_loop().time()
-        self._free_at = max(now, self._free_at) + size_bytes * self._s_per_byte
-        await asyncio.sleep(self._free_at - now)
+        now = self._now()
+        begins_at = self._free_at if self._free_at > now - _LATE_S else now
+        self._free_at = begins_at + size_bytes * self._s_per_byte
+        if self._free_at - now > _TOO_SHORT_S:
+            await self._sleep(self._free_at - now)
 
 
 async def send_file(request: web.Request, folder: Path | None, pipe: Pipe | None) -> web.StreamResponse:

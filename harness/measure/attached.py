@@ -22,6 +22,12 @@ def doubts_about_attached(rounds: Sequence[Round]) -> list[str]:
     return found
 
 
+def is_elsewhere(one: Round) -> bool:
+    """Whether it ran in a browser that came from another address than this machine's."""
+    browser = _attached(one)
+    return browser is not None and not browser.get("this_machines_address")
+
+
 def _where(browser: Mapping[str, Any]) -> str:
     if browser.get("this_machines_address"):
         return "attached from this machine's own address: here, or on a device whose port is forwarded to here"

@@ -9,7 +9,7 @@ from harness.core.nouns import Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
 from harness.core.units import human_bytes, ms
-from harness.measure.attached import doubts_about_attached
+from harness.measure.attached import doubts_about_attached, is_elsewhere
 from harness.metrics import (
     latencies_ms,
     latency_estimate,
@@ -174,7 +174,9 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         found.append(f"{len(served)} rounds in a kept browser{fresh}: load and memory know what it did before")
     if case.cache == "warm" and case.network is None:
         found.append("second load in the same profile: memory knows the first; the HTTP cache is kept empty")
-    elif case.cache == "warm":
+    if case.network is not None and any(is_elsewhere(one) for one in rounds):
+        found.append(f"at most {case.network}: the device's own connection is in it")
+    if case.cache == "warm" and case.network is not None:
         found.append(f"second visit in the same profile: memory knows the first; {_fetched_again(rounds)}")
     if case.platform == "webnn":
         found.append(f"WebNN: {case.device} was asked for, a hint; what ran, and on how many threads, is not knowable")
@@ -202,7 +204,7 @@ def _doubts_about_samples(rounds: Sequence[Round]) -> list[str]:
         found.append(f"few samples: n = {counts} in {_which(few)}{ended}")
     if unsteady := [one for one in rounds if one.phase_details.get("warm", {}).get("steady") is False]:
         found.append(f"not steady after warm-up in {_which(unsteady)}")
-    if stolen := [one for one in rounds if _highest([one], "steal_share")]:
+    if stolen := [one for one in rounds if _highest([one], "steal_share") and not is_elsewhere(one)]:
         most = f"{_highest(stolen, 'steal_share'):.1%}"
         found.append(f"the host of this virtual machine took up to {most} of its CPU in {_which(stolen)}")
     if len(rounds) < LEAST_ROUNDS:

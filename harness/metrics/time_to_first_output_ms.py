@@ -22,7 +22,9 @@ PHASES = ("runtime", "prepare", "load", "first")
 
 
 def compute(rounds: Sequence[Round], case: Case) -> float | None:
-    """None where a phase was not told: a sum without it would be another thing."""
+    """None where a phase was not told, or a worker was forked with its imports: the sum would be another thing."""
+    if case.isolation == "zygote" and case.browser is None:
+        return None
     sums = [
         sum(one.phases[phase] for phase in PHASES)
         for one in timed_rounds(rounds)

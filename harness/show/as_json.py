@@ -94,6 +94,7 @@ def _answered(case: Case, result: CaseResult) -> dict[str, Any]:
     return {
         "browser_version": result.browser_version,
         "runtime": result.runtime,
+        "asked": {"browser_version": case.browser_version, "runtime": case.runtime},
         "outcome": result.outcome,
         "code": result.code,
         "reason": result.reason,

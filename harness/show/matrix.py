@@ -27,7 +27,7 @@ def matrix_table(results: Results) -> RenderableType:
     rows: dict[tuple[str, str], dict[str, list[tuple[Case, CaseResult]]]] = {}
     for case, result in results:
         row = (
-            " ".join([labels[case.case_id], *_not_usual(case)]),
+            " ".join([labels[case.case_id], *not_usual(case)]),
             " ".join(filter(None, (case.hardware, case.unusual_backend))),
         )
         rows.setdefault(row, {}).setdefault(_column(case), []).append((case, result))
@@ -43,7 +43,7 @@ def matrix_table(results: Results) -> RenderableType:
     return Group(table, Text(), *lines, Text(_counted(results)))
 
 
-def _not_usual(case: Case) -> list[str]:
+def not_usual(case: Case) -> list[str]:
     """What tells apart points of one model, platform and browser."""
     told = [f"l{case.length}"] if case.length else []
     told += [f"outputs={case.outputs}"] if case.outputs != "host" else []

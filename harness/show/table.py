@@ -80,6 +80,8 @@ def _reading_of(what: str, points: Sequence[tuple[float, Case, CaseResult]]) -> 
     sentence = f"{what}: {platform_label(best_case, best)} answers fastest, in {duration(best_ms)}"
     in_browser = best_case.browser is not None
     for other_ms, case, result in points[1:]:
+        if "attached" in (case.browser, best_case.browser):
+            continue  # perhaps another machine
         if (case.browser is not None) != in_browser:
             side = "natively" if in_browser else "in the browser"
             sentence += (

@@ -12,6 +12,7 @@ from harness.analyse.differences import Difference
 from harness.analyse.pairs import Point
 from harness.core.nouns import Case
 from harness.core.text import one_line
+from harness.show.matrix import not_usual
 from harness.show.table import browser_label, mark, model_labels, or_dash, platform_label, times
 
 _COLOURS = {"broke": "red", "mended": "green", "faster": "green", "slower": "red"}
@@ -28,7 +29,8 @@ def comparison_table(found: Sequence[Comparison]) -> RenderableType:
         letters = " ".join(mark(marks, text) for text in each.doubts)
         colour = _COLOURS.get(each.verdict, "dim")
         table.add_row(
-            escape(labels[each.a[0].case_id]), escape(platform_label(*each.a)), escape(platform_label(*each.b)),
+            escape(" ".join([labels[each.a[0].case_id], *not_usual(each.a[0])])),
+            escape(platform_label(*each.a)), escape(platform_label(*each.b)),
             times(each.ratio), or_dash(each.ci95, lambda pair: f"{times(pair[0])}–{times(pair[1])}"),
             f"[{colour}]{each.verdict}[/{colour}] [dim]{letters}[/dim]",
         )  # fmt: skip
@@ -49,7 +51,8 @@ def _line(each: Difference, model: str) -> Text:
     versions = [_version(point[0]) for point in (each.before, each.after) if point is not None]
     between = " → ".join(dict.fromkeys(versions))
     line = Text(f"{each.kind:8}", style=_COLOURS.get(each.kind, "yellow"))
-    return line.append(one_line(f"{model} {case.hardware} {between}: {each.text}", 600), style="default")
+    where = " ".join(filter(None, (model, *not_usual(case), case.hardware, case.unusual_backend, between)))
+    return line.append(one_line(f"{where}: {each.text}", 600), style="default")
 
 
 def _point(each: Difference) -> Point:

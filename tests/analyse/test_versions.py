@@ -20,7 +20,8 @@ def point(version: str | None = None, reason: str | None = None, **asked: Any) -
     fields = {"platform": "webnn", "backend": "ort_web", "browser": "chromium", "browser_version": version, **asked}
     case = make_case(**fields)
     outcome = {"outcome": "failed", "code": "webnn_lost", "reason": reason} if reason else {"outcome": "ok"}
-    return case, CaseResult.model_validate({"run_id": "r", "case_id": case.case_id, "correct": RIGHT, **outcome})
+    fields = {"run_id": "r", "case_id": case.case_id, "correct": RIGHT, "fallback_share": 0.0, **outcome}
+    return case, CaseResult.model_validate(fields)
 
 
 def versions(pair: tuple[Point, Point]) -> list[tuple[str | None, str | None]]:
@@ -53,7 +54,38 @@ def test_nodes_that_fall_back_are_a_change_though_both_are_right() -> None:
     before, after = point("1"), point("2")
     fell = (after[0], after[1].model_copy(update={"fallback_share": 0.25}))
     (found,) = between_versions([before, fell])
-    assert (found.kind, found.text) == ("changed", "ok → ok, 25% of nodes on the CPU")
+    assert (found.kind, found.text) == ("changed", "ok → ok, 25.0% of nodes on the CPU")
+
+
+def test_where_nodes_ran_is_no_change_when_one_side_does_not_know() -> None:
+    before, after = point("1"), point("2")
+    fell = (before[0], before[1].model_copy(update={"fallback_share": 0.25}))
+    silent = (after[0], after[1].model_copy(update={"fallback_share": None}))
+    assert between_versions([fell, silent]) == between_versions([silent, fell]) == []
+
+
+def test_what_could_not_be_fetched_was_not_broken_by_its_version() -> None:
+    before, (case, result) = point("1"), point("2", "npm gave no answer")
+    (found,) = between_versions([before, (case, result.model_copy(update={"code": "not_fetched"}))])
+    assert found.kind == "unknown"
+
+
+def test_two_devices_are_no_versions_of_one_another() -> None:
+    phone, tablet = (point(name, browser="attached") for name in ("phone", "tablet"))
+    assert side_by_side([phone, tablet]) == []
+    assert [each.kind for each in between_runs([phone], [tablet])] == ["gone", "new"]
+
+
+def test_two_clocks_decide_nothing() -> None:
+    a, b = point("1"), point("2")
+    other = [
+        one.model_copy(
+            update={"samples": tuple(batch.model_copy(update={"clock": "another"}) for batch in one.samples)}
+        )
+        for one in rounds(b[0], 20, 20, 20)
+    ]
+    (found,) = comparisons([(a, b)], [*rounds(a[0], 10, 10, 10), *other])
+    assert found.verdict == "undecided" and "two clocks" in found.doubts[0]
 
 
 def test_runs_are_matched_by_place_the_same_version_first() -> None:

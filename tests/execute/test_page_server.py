@@ -1,6 +1,7 @@
 """What the page server gives and to whom: isolation for every answer, nothing without the token, nothing outside."""
 
 import asyncio
+import math
 import resource
 import sys
 from pathlib import Path
@@ -147,9 +148,41 @@ async def test_through_a_pipe_a_file_comes_whole_isolated_and_is_kept_only_where
             assert answer.status == 404, path
 
 
-async def test_a_pipe_is_shared_by_all_who_download() -> None:
-    """Bits are counted, not time: what was let through together is no more than the rate allows."""
-    pipe, loop = Pipe(8_000_000), asyncio.get_running_loop()
-    began = loop.time()
-    await asyncio.gather(*(pipe.passes(50_000) for _ in range(4)))
-    assert loop.time() - began >= 4 * 50_000 * 8 / 8_000_000 * 0.99
+class Clock:
+    """A system's clock: it wakes nobody before a whole millisecond has begun, and then some time later."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def now(self) -> float:
+        return self.at
+
+    async def sleep(self, duration_s: float) -> None:
+        self.at = math.ceil((self.at + duration_s) * 1000) / 1000 + 0.0007
+
+
+@pytest.mark.parametrize("rate", [1_000_000, 50_000_000, 1_000_000_000])
+async def test_a_pipe_keeps_its_rate_though_every_sleep_is_too_long(rate: int) -> None:
+    clock, sent = Clock(), 0
+    pipe = Pipe(rate, now=clock.now, sleep=clock.sleep)
+    while sent < rate // 8 * 2:  # two seconds of it
+        await pipe.passes(32 * 1024)
+        sent += 32 * 1024
+    assert sent * 8 / (clock.at - 1000) == pytest.approx(rate, rel=0.01)
+
+
+async def test_a_pause_gives_nothing_to_make_up_for() -> None:
+    clock = Clock()
+    pipe = Pipe(8_000_000, now=clock.now, sleep=clock.sleep)
+    await pipe.passes(1_000_000)
+    clock.at += 60
+    began = clock.at
+    await pipe.passes(1_000_000)
+    assert clock.at - began >= 1
+
+
+async def test_all_who_download_share_a_pipe() -> None:
+    clock = Clock()
+    pipe = Pipe(8_000_000, now=clock.now, sleep=clock.sleep)
+    await asyncio.gather(*(pipe.passes(250_000) for _ in range(4)))
+    assert clock.at - 1000 >= 1

@@ -66,7 +66,8 @@ class PipelineSession {
     this.clock = platform === 'wasm' ? 'performance_now' : 'await';
     /** @type {any} */
     this.pipe = undefined;
-    this.textsCut = 0;
+    /** @type {any} as the pipeline made it */
+    this.tokenizer = undefined;
     /** @type {unknown} */
     this.given = undefined;
     /** @type {unknown} */
@@ -108,17 +109,18 @@ class PipelineSession {
     this.pipe = await this.library.pipeline(call.task, files.model, /** @type {any} */ (options));
     this.files = undefined;
     if (call.length === null) return;
-    this.textsCut = cut(this.pipe.tokenizer, call.texts, call.length);
-    this.pipe.tokenizer = padding(this.pipe.tokenizer, call.length);
+    this.tokenizer = this.pipe.tokenizer;
+    this.pipe.tokenizer = padding(this.tokenizer, call.length);
   }
 
   async known() {
+    const { texts, length } = this.call;
     return {
       // Only wasm computes with these; a GPU's and WebNN's own threads are nobody's to know.
       threads: this.platform === 'wasm' ? this.onnx.wasm.numThreads : null,
       threads_asked: this.message.case.threads,
       // It cuts off a text's closing token with the rest, where transformers keeps it: then the answers differ.
-      ...(this.textsCut > 0 ? { texts_cut: this.textsCut } : {}),
+      ...whatIsCut(this.tokenizer, texts, length),
       runtime_files: { library: BUNDLE, wasm: `${this.opening.offer.bundle}.wasm` },
       ...(this.platform === 'webgpu' ? await this.watchDevice() : {}),
     };
@@ -210,10 +212,12 @@ function padding(tokenizer, length) {
   });
 }
 
-/** How many texts have more tokens. @param {any} tokenizer @param {readonly string[]} texts @param {number} length */
-function cut(tokenizer, texts, length) {
+/** How many texts have more tokens. @param {any} tokenizer @param {readonly string[]} texts @param {number | null} length */
+function whatIsCut(tokenizer, texts, length) {
+  if (length === null) return {};
   const { input_ids } = tokenizer([...texts], { return_tensor: false });
-  return input_ids.filter((/** @type {number[]} */ ids) => ids.length > length).length;
+  const longer = input_ids.filter((/** @type {number[]} */ ids) => ids.length > length).length;
+  return longer > 0 ? { texts_cut: longer } : {};
 }
 
 /** Throws Unsupported, in the words of whoever said no. @param {Opening} opening @param {Record<string, string>} runtime */

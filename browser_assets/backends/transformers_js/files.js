@@ -25,6 +25,8 @@ const READ = /^(config|generation_config|tokenizer|tokenizer_config|preprocessor
  * @property {{path: string, data: string}[]} external for the session's options; a string is fetched by transformers.js
  */
 
+const LARGE_BYTES = 10_000_000;
+
 /** @param {CaseMessage} message @returns {Promise<ModelFiles>} */
 export async function fetchModel(message) {
   const { artifact, case: { precision } } = message;
@@ -39,12 +41,15 @@ export async function fetchModel(message) {
   const root = new URL(message.base, location.href);
   const up = '../'.repeat(folder.split('/').length);
   const [name, ...rest] = graph.file.split('/').reverse();
+  const bytes = [...held.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   return {
-    bytes: [...held.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+    bytes,
     fetch: async (url) => {
       const path = decodeURIComponent(new URL(String(url), root).href.slice(root.href.length));
-      const bytes = held.get(path);
-      return bytes === undefined ? new Response(null, { status: 404 }) : new Response(bytes);
+      const file = held.get(path);
+      // Large ones are asked for once; a copy of them would count against the page's memory while it is timed.
+      if (file !== undefined && file.byteLength > LARGE_BYTES) held.delete(path);
+      return file === undefined ? new Response(null, { status: 404 }) : new Response(file);
     },
     root: root.pathname,
     model: folder,
