@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analyse.pairs import Pair, Point
-from harness.core.rounds import CaseResult, Round
+from harness.core.rounds import Round
 from harness.core.statistics import LEAST_ROUNDS, median, ratio_interval
 from harness.metrics import latencies_ms, timed_rounds, verdict_clock
 
@@ -31,15 +31,10 @@ def comparisons(pairs: Iterable[Pair], rounds: Sequence[Round]) -> list[Comparis
         by_case.setdefault(one.case_id, []).append(one)
     found = []
     for a, b in pairs:
-        if _counts(a[1]) and _counts(b[1]) and a[0].case_id in by_case and b[0].case_id in by_case:
+        if a[1].is_right and b[1].is_right and a[0].case_id in by_case and b[0].case_id in by_case:
             compared = _compare(a, b, by_case)
             found += [compared] if compared is not None else []
     return found
-
-
-def _counts(result: CaseResult) -> bool:
-    right = result.correct is not None and result.correct.checked and result.correct.passed
-    return result.outcome == "ok" and right
 
 
 def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comparison | None:

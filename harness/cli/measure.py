@@ -143,7 +143,7 @@ def attach(spec: Path | None, db: Path, as_json: bool, by_hand: bool, resume: st
 
     It is `run --browser attached[@NAME]`; default: the demo's model on wasm, webgpu, webnn, one device.
     """
-    from harness.pipeline import resume_run, run_plan
+    from harness.pipeline import resume_run
     from harness.plan.selection import make_selection, read_spec
 
     with leaving_nothing():
@@ -158,8 +158,7 @@ def attach(spec: Path | None, db: Path, as_json: bool, by_hand: bool, resume: st
         planned = _plan(make_selection(None, asked), db).plan
         if by_hand:
             return _by_hand(planned, db, reception)
-        command = shlex.join(["harness", *sys.argv[1:]])
-        return _shown(_carry_out(lambda place: run_plan(planned, place, command), db, reception=reception), as_json)
+        return _shown(_run(planned, db, reception=reception), as_json)
 
 
 def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
@@ -251,12 +250,12 @@ def _published(package: str) -> Sequence[str] | None:
     return versions_of(package)
 
 
-def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY) -> Outcome:
+def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY, reception: Reception | None = None) -> Outcome:
     from harness.pipeline import run_plan
 
     refuse_to_show_nothing(seeing, planned)
     command = shlex.join(["harness", *sys.argv[1:]])
-    return _carry_out(lambda place: run_plan(planned, place, command), db, seeing)
+    return _carry_out(lambda place: run_plan(planned, place, command), db, seeing, reception)
 
 
 def _carry_out(

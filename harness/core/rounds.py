@@ -81,6 +81,11 @@ class CaseResult(Frozen):
     measured_at: str | None = Field(default=None, description="when its first Round began; null: never measured")
     reused_from: str | None = Field(default=None, description="the Run it was measured in, when another shows it")
 
+    @property
+    def is_right(self) -> bool:
+        """Whether it ran and its answer was checked and passed: nothing else is ranked or compared."""
+        return self.outcome == "ok" and self.correct is not None and self.correct.checked and self.correct.passed
+
     def reused(self, versions: Mapping[str, str]) -> "CaseResult":
         """This result as another Run shows it; `versions` are those that the other Run compared."""
         doubts = self.doubts

@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 from harness import catalog
+from harness.core.asked import is_program
 from harness.core.errors import Unsupported
 from harness.core.nouns import UNKNOWN_VERSION, Browser
 from harness.execute.embedded import embedded_package
-from harness.execute.finding import is_program, program_of
+from harness.execute.finding import program_of
 
 _PATIENCE_S = 10.0
 

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.asked import is_program, why_not_at
 from harness.core.errors import Unsupported
 from harness.core.nouns import Browser
 from harness.execute.embedded import embedded_package, find_embedded
@@ -57,11 +58,6 @@ def find(browser: Browser, headed: bool = False) -> Found:
     raise not_here(browser, "; ".join(dict.fromkeys(reasons)))
 
 
-def is_program(at: str) -> bool:
-    """Whether what stands behind the `@` is a path and not a version."""
-    return "/" in at or "\\" in at
-
-
 def at_version(browser: Browser, at: str | None) -> Browser:
     """The browser in the version, or as the program, that was asked for; None leaves it as it is."""
     return browser if at is None else browser.model_copy(update={"at": at})
@@ -69,17 +65,16 @@ def at_version(browser: Browser, at: str | None) -> Browser:
 
 def _find_asked(browser: Browser, headed: bool, environment: dict[str, str], own: dict[str, str]) -> Found:
     at = browser.at or ""
+    if (reason := why_not_at(browser, at)) is not None:
+        raise Unsupported(reason)
     if is_program(at):
-        if browser.driver != "playwright":
-            raise Unsupported(f"{browser.name} is driven by {browser.driver}, which takes no path of a program")
         program = shutil.which(at)
         if program is None:
             raise Unsupported(f"{at} is no program that can be started here")
         return Found(Path(program), environment)
-    if browser.package is None:
-        raise Unsupported(f"no version of {browser.name} can be fetched; give a program: {browser.name}@/path/to/it")
     if headed:
         raise Unsupported(_NO_WINDOW)
+    assert browser.package is not None  # else there is a reason why not
     program_there, its_own = find_embedded(browser.package, at)
     return Found(program_there, {**its_own, **own})
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from harness import catalog
+from harness.core.asked import is_program
 from harness.core.errors import UserMistake
-from harness.core.nouns import Backend, Browser
+from harness.core.nouns import Backend
 from harness.core.text import one_line
 from harness.core.visits import DEVICE_NAME
 
@@ -35,7 +36,7 @@ def browser_asked(typed: str, published: Published) -> tuple[str, str | None]:
     if browser.driver == "attach":
         refuse_bad_device_name(at)
         return name, at
-    if "/" in at or "\\" in at:
+    if is_program(at):
         path = str(Path(at).expanduser().absolute())
         if shutil.which(path) is None:
             raise UserMistake(
@@ -50,18 +51,6 @@ def refuse_bad_device_name(name: str) -> None:
     if not re.fullmatch(DEVICE_NAME, name):
         hint = "small letters, digits and dashes, at most 32: --device phone,tablet-2"
         raise UserMistake("bad_device_name", f"{one_line(name, 60)!r} is not a device's name", hint)
-
-
-def no_such_choice(browser: Browser, at: str | None) -> str | None:
-    """Why a browser cannot be had in the version or as the program that was asked for; None where it can."""
-    if at is None or browser.driver == "attach":
-        return None
-    if "/" in at or "\\" in at:
-        takes = browser.driver == "playwright"
-        return None if takes else f"{browser.name} is driven by {browser.driver}, which takes no path of a program"
-    if browser.package is None:
-        return f"no version of {browser.name} can be fetched; give a program: {browser.name}@/path/to/it"
-    return None
 
 
 def runtimes_asked(typed: Iterable[str], published: Published) -> tuple[str, ...]:
@@ -94,7 +83,7 @@ def _exact(package: str, asked: str, published: Published) -> str:
     if begins_so:
         return begins_so[-1]
     hint = catalog.unknown("version", asked, versions).hint or ""
-    newest = ", ".join(each for each in versions if "-" not in each or len(versions) <= _SHOWN)
     if not hint.startswith("did you mean"):
-        hint = f"published: {one_line(', '.join(newest.split(', ')[-_SHOWN:]), 400)}"
+        shown = [each for each in versions if "-" not in each or len(versions) <= _SHOWN]
+        hint = f"published: {one_line(', '.join(shown[-_SHOWN:]), 400)}"
     raise UserMistake("unknown_version", f"there is no {package} {one_line(asked, 60)}", hint)

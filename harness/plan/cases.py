@@ -12,13 +12,13 @@ from typing import Any, Literal
 import psutil
 
 from harness import catalog
+from harness.core.asked import why_not_at
 from harness.core.errors import UserMistake
 from harness.core.nouns import PRECISIONS, Backend, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
 from harness.core.units import human_bytes, parse_duration
 from harness.plan.asked_versions import (
     Published,
     browser_asked,
-    no_such_choice,
     nobody_asked,
     runtimes_asked,
     runtimes_of,
@@ -135,7 +135,7 @@ def why_not(case: Case, backend: Backend) -> str | None:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
         return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
-    if case.browser and (reason := no_such_choice(catalog.browsers()[case.browser], case.browser_version)):
+    if case.browser and (reason := why_not_at(catalog.browsers()[case.browser], case.browser_version)):
         return reason
     if case.cache == "warm" and backend.side == "native":
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"

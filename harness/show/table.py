@@ -125,8 +125,7 @@ def _scaled(milliseconds: float, leading_ms: float) -> tuple[str, str]:
 
 
 def _ranks(result: CaseResult) -> bool:
-    verified = result.correct is not None and result.correct.checked and result.correct.passed
-    return result.outcome == "ok" and verified and result.metrics.get("latency_median_ms") is not None
+    return result.is_right and result.metrics.get("latency_median_ms") is not None
 
 
 def _why_not_ranked(result: CaseResult) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from harness import catalog
+from harness.core.asked import is_program
 from harness.core.errors import Unsupported
 from harness.core.nouns import Case, Plan, PlannedCase
 from harness.core.text import one_line
@@ -41,7 +42,7 @@ async def _fetched(case: Case, say: Callable[[str], None]) -> dict[str, str]:
 
 def _refused(case: Case, say: Callable[[str], None]) -> dict[str, str]:
     # Imported here: a native sweep imports nothing that only browsers need.
-    from harness.execute.finding import at_version, find, is_program
+    from harness.execute.finding import at_version, find
     from harness.execute.published import NotFetched, fetch_package
 
     try:
