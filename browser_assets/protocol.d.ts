@@ -1,4 +1,4 @@
-// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,visits}.py. Do not edit.
+// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,plugins,visits}.py. Do not edit.
 // Every field is required: a receiver always gets it, and a sender must say it.
 
 export interface Ack {
@@ -28,8 +28,10 @@ export interface Artifact {
   opset: number | null;
   inputs: Array<Tensor>;
   expected: Array<Tensor>;
-  /** precision → graph */
+  /** precision → graph; one, that of the request */
   onnx: Record<string, Graph>;
+  /** null: it could not be counted, and a note says why */
+  work: GraphWork | null;
   /** folder that from_pretrained loads */
   hf: string | null;
   /** null: there is none, and a note says why */
@@ -50,6 +52,10 @@ export interface Backend {
   /** what of an Artifact it reads: hf, onnx; any: it reads nothing */
   formats: Array<string>;
   precisions: Array<string>;
+  /** precision → that of the Artifact it reads, where it is another: bf16 computed from fp32 weights */
+  reads: Record<string, string>;
+  /** precision that it does not offer → why not */
+  refuses: Record<string, string>;
   platforms: Record<string, PlatformOffer>;
   /** Python or npm packages whose versions are part of the measurement */
   packages: Array<string>;
@@ -93,6 +99,8 @@ export interface Case {
   network: string | null;
   /** a fresh process, or the fork of one with the imports */
   isolation: 'process' | 'zygote';
+  /** numbers of the logical CPUs that it may run on; null: all */
+  affinity: Array<number> | null;
   exporter: string | null;
   /** sizes of a bare .onnx's symbolic dimensions */
   dims: Record<string, number>;
@@ -115,6 +123,8 @@ export interface CaseMessage {
   policy: LoopPolicy;
   /** URL prefix of the runtime whose version was asked for; null: the page's own */
   runtime_base: string | null;
+  /** profile: the same model, its operators instead of samples */
+  purpose: 'timing' | 'profile';
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
   /** load and run once without a word, then load the page again with this token */
@@ -140,6 +150,17 @@ export interface Failed {
 export interface Graph {
   file: string;
   external: Array<string>;
+}
+
+export interface GraphWork {
+  /** 2 per multiply-add of matrix products and convolutions, 1 per other element */
+  flops: number;
+  /** initialisers as stored, read once */
+  weight_bytes: number;
+  /** inputs and outputs of the graph, read or written once */
+  activation_bytes: number;
+  /** operator types that were not counted */
+  unknown: Array<string>;
 }
 
 export interface Hello {
@@ -194,7 +215,7 @@ export interface Model {
 
 export interface Note {
   event: 'note';
-  kind: 'warning' | 'console' | 'placement' | 'provenance' | 'memory' | 'progress';
+  kind: 'warning' | 'console' | 'placement' | 'provenance' | 'memory' | 'progress' | 'profile';
   text: string;
   data: Record<string, unknown>;
 }

@@ -68,8 +68,8 @@ def export(job: Job) -> Product:
     Raises ExportFailed or ExportUnsupported. Whatever is measured later is what `hf/` holds: the reference and the
     graph are made from the module as read back from there.
     """
-    if job.request.precisions != ("fp32",):
-        raise ExportUnsupported(f"this exporter makes fp32, not {', '.join(job.request.precisions)}")
+    if job.request.precision != "fp32":
+        raise ExportUnsupported(f"this exporter makes fp32, not {job.request.precision}")
     with quiet():
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(REFERENCE_THREADS)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import UserMistake
-from harness.core.nouns import Architecture, Backend, Browser, Case, Exporter, Task
+from harness.core.nouns import Case, Task
+from harness.core.plugins import Architecture, Backend, Browser, Exporter
 from harness.core.rounds import Round
 from harness.core.text import one_line
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog
 from harness.core.clocks import choose_clock, medians_ms, per_run_ns
 from harness.core.events import Hello, Refused, Samples
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.core.statistics import median
 from harness.core.text import one_line
 from harness.core.units import ms

@@ -6,6 +6,7 @@ Such a file opens with a literal `DESCRIBE = {…}` (the conductor reads it with
 
 import math
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.errors import DISK_FULL, HarnessError, Unsupported
-from harness.core.events import CaseMessage
+from harness.core.events import CaseMessage, Operator
 from harness.core.nouns import Tensor
 from harness.core.wording import code_by_words
 
@@ -43,8 +44,18 @@ def as_outcome(code: str, error: Exception) -> BackendFailed | Unsupported:
     return BackendFailed(code, reason if code == "load_failed" else f"{type(error).__name__}: {reason}")
 
 
+@dataclass(frozen=True)
+class Profiled:
+    """What a backend's own profiler saw: `durations_ns` is the wall time of each profiled run."""
+
+    source: str
+    durations_ns: list[int]
+    operators: list[Operator]
+
+
 class Session(Protocol):
-    """One model on one device. The order of calls: prepare, load, (drop_outputs, run × k) × n, outputs, placement."""
+    """One model on one device. The order of calls: prepare, load, (drop_outputs, run × k) × n, outputs, placement; in a
+    Round that profiles, `profile` once instead of placement."""
 
     runtime: dict[str, str]  # package → version of what is measured
 
@@ -66,6 +77,13 @@ class Session(Protocol):
 
     def placement(self) -> dict[str, Any]:
         """{"providers": {name: nodes}, "fallbacks": [operator …], "fallback_share": 0…1 or None}."""
+        ...
+
+    def profile(self, runs: int) -> Profiled:
+        """So many runs under the backend's own profiler, warmed up; it may make another session or module for that.
+
+        Raises Unsupported where this backend has no profiler on this device.
+        """
         ...
 
     def drop_outputs(self) -> None:

@@ -29,13 +29,19 @@ from harness.core.events import (
     Outputs,
     OutputTensor,
     Phase,
+    Profile,
     Refused,
+    Samples,
 )  # fmt: skip
 from harness.core.wording import code_by_words
 from native.loop import Clock, Work, perf_counter_clock, run_loop
 from native.seam import Session, as_outcome
 
 Emit = Callable[[Event], None]
+WARM_BEFORE_PROFILE = 5
+MOST_PROFILED_RUNS = 20
+# Of a Round's slice, for the profiled runs; twice as long for those without.
+PROFILED_SHARE = 0.25
 
 
 def main(isolation: str = "process") -> int:
@@ -92,6 +98,7 @@ def _last_word(code: str, error: Exception) -> Event:
 
 def _open(message: CaseMessage) -> Session:
     """The backend's session; raises Unsupported where the backend cannot be imported, for want of anything but room."""
+    _keep_to(message.case.affinity)  # before the import, which makes threads
     try:
         module = importlib.import_module(f"native.backends.{message.case.backend}")
     except ImportError as error:
@@ -100,6 +107,18 @@ def _open(message: CaseMessage) -> Session:
         raise Unsupported(f"{message.case.backend}: {error}") from error
     session: Session = module.open_session(message)
     return session
+
+
+def _keep_to(cpus: tuple[int, ...] | None) -> None:
+    """Run on these logical CPUs only, all threads to come included; raises Unsupported where the system has no way."""
+    if cpus is None:
+        return
+    import psutil
+
+    try:
+        psutil.Process().cpu_affinity(list(cpus))
+    except (AttributeError, ValueError, OSError) as error:  # macOS has none; a CPU that is not there
+        raise Unsupported(f"this process cannot be kept to CPUs {', '.join(map(str, cpus))}: {error}") from error
 
 
 def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -> Event:
@@ -112,6 +131,8 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
     loaded = clock.now()
     emit(Phase(phase="load", duration_ns=loaded - started))
     emit(Note(kind="provenance", text="after load", data=provenance))
+    if message.purpose == "profile":
+        return _profile(session, message, clock, emit)
     pending: list[Outputs] = []
     work = Work(
         session.run,
@@ -124,6 +145,40 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
     if message.first_round:
         emit(Note(kind="placement", text="where the nodes ran", data=session.placement()))
     return Done(stopped_by=stopped_by)
+
+
+def _profile(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -> Event:
+    """The operators' times, and the same runs without the profiler before and after, so that its cost is known."""
+    first = _write_outputs_after(session, message, "first")
+    durations_ns = [_timed(session, clock) for _ in range(WARM_BEFORE_PROFILE)]
+    share_ns = PROFILED_SHARE * message.policy.slice_ns
+    runs = int(min(MOST_PROFILED_RUNS, max(1, share_ns // max(1, min(durations_ns)))))
+    without = [_timed(session, clock) for _ in range(runs)]
+    last = _write_outputs_after(session, message, "last")
+    try:
+        profiled = session.profile(runs)
+    except Exception as error:
+        raise as_outcome("profile_failed", error) from error
+    without += [_timed(session, clock) for _ in range(runs)]
+    for phase, taken in (("unprofiled", without), ("profiled", profiled.durations_ns)):
+        emit(Samples(phase=phase, clock=clock.name, runs_per_sample=1, durations_ns=tuple(taken)))
+    told = Profile(source=profiled.source, runs=runs, operators=tuple(profiled.operators))
+    emit(Note(kind="profile", text="time per operator", data=told.model_dump(mode="json")))
+    for outputs in (first, last):
+        emit(outputs)
+    return Done(stopped_by="profiled")
+
+
+def _timed(session: Session, clock: Clock) -> int:
+    session.drop_outputs()
+    started = clock.now()
+    session.run()
+    return clock.now() - started
+
+
+def _write_outputs_after(session: Session, message: CaseMessage, iteration: str) -> Outputs:
+    session.run()
+    return _write_outputs(session, message, iteration)
 
 
 def _write_outputs(session: Session, message: CaseMessage, iteration: str) -> Outputs:

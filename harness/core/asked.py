@@ -1,6 +1,6 @@
 """What stands behind the `@` of a browser that is asked for, and whether that browser can be had so; pure."""
 
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 
 
 def is_program(at: str) -> bool:

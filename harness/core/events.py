@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self, Union
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from harness.core.errors import ProtocolViolation
-from harness.core.nouns import Artifact, Case, Frozen, LoopPolicy
+from harness.core.nouns import Artifact, Case, Frozen, LoopPolicy, Purpose
 from harness.core.text import one_line
 from harness.core.values import INT64_MOST, Count, Data, Duration, Text
 
@@ -21,6 +21,8 @@ PROTOCOL = 1
 # At four frames a second this is seven hours; without an end, a page that never stops would fill the disk.
 MOST_EVENTS = 100_000
 MOST_SAMPLES = 5_000_000
+# The phases that a Round is about, by its purpose: timing, profile.
+SAMPLED = ("sample", "profiled")
 
 
 class Hello(Frozen):
@@ -56,7 +58,7 @@ class Note(Frozen):
     """Something worth keeping that is no Sample: a warning, a console line, node placement, memory."""
 
     event: Literal["note"] = "note"
-    kind: Literal["warning", "console", "placement", "provenance", "memory", "progress"]
+    kind: Literal["warning", "console", "placement", "provenance", "memory", "progress", "profile"]
     text: Text
     data: Data = Field(default_factory=dict)
 
@@ -68,6 +70,8 @@ class Note(Frozen):
         elif self.kind == "placement":
             _NODES.validate_python(self.data.get("providers"))
             _OPERATORS.validate_python(self.data.get("fallbacks"))
+        elif self.kind == "profile":
+            _PROFILE.validate_python(self.data)
         elif self.kind == "memory" and any(
             isinstance(size, int | float) and abs(size) > INT64_MOST for size in self.data.values()
         ):
@@ -75,6 +79,26 @@ class Note(Frozen):
         return self
 
 
+class Operator(Frozen):
+    """What one kind of operator took on one device, all of its calls in all profiled runs together."""
+
+    operator: Text = Field(description="the backend's own name of its type: MatMul, aten::addmm, FullyConnected")
+    device: Text = Field(description="execution provider or device as the backend names it")
+    count: int = Field(ge=0, le=INT64_MOST, description="calls")
+    self_ns: Duration = Field(description="without what it called")
+    fallback: bool = Field(default=False, description="it ran elsewhere than on the device that was asked for")
+
+
+class Profile(Frozen):
+    """Per-operator times by the backend's own profiler; what its runs took stands in the Samples of phase `profiled`,
+    what they take without it in those of phase `unprofiled`."""
+
+    source: Text = Field(description="the profiler, in words")
+    runs: Count
+    operators: tuple[Operator, ...]
+
+
+_PROFILE: TypeAdapter[Any] = TypeAdapter(Profile)
 _NAMES: TypeAdapter[Any] = TypeAdapter(dict[Text, Text])
 _NODES: TypeAdapter[Any] = TypeAdapter(dict[Text, Annotated[int, Field(ge=0, le=INT64_MOST)]] | None)
 _OPERATORS: TypeAdapter[Any] = TypeAdapter(tuple[Text, ...] | None)
@@ -140,6 +164,7 @@ class CaseMessage(Frozen):
     runtime_base: str | None = Field(
         default=None, description="URL prefix of the runtime whose version was asked for; null: the page's own"
     )
+    purpose: Purpose = Field(default="timing", description="profile: the same model, its operators instead of samples")
     first_round: bool = Field(default=True, description="placement is asked for in a Case's first Round only")
     rehearse_for: str | None = Field(
         default=None, description="load and run once without a word, then load the page again with this token"
@@ -212,7 +237,7 @@ class Conversation:
                 raise ProtocolViolation(f"outputs of the {event.iteration} iteration twice")
             self.outputs[event.iteration] = event
         elif isinstance(event, Samples):
-            self._sampled = self._sampled or (event.phase == "sample" and len(event.durations_ns) > 0)
+            self._sampled = self._sampled or (event.phase in SAMPLED and len(event.durations_ns) > 0)
         elif isinstance(event, Done):
             self._finish(event)
 

@@ -10,9 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.core.digest import digest_of
 from harness.core.values import INT64_MOST, Count, Inside
 
-PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int4")
+# int8: dynamic (activations quantised as they come); int8-static: QDQ, calibrated; int4: weights alone, in blocks, as
+# the web calls it q4; q4f16: the same with everything else in fp16.
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-static", "int4", "q4f16")
+# What the web's people type → our name.
+PRECISION_ALIASES = {"q8": "int8", "q4": "int4", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 Outcome = Literal["ok", "unsupported", "failed"]
 Isolation = Literal["process", "zygote"]
+# A Round that profiles is slowed by its profiler: it is never mixed with those that time.
+Purpose = Literal["timing", "profile"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
@@ -89,6 +95,9 @@ class Case(Frozen):
         default=None, description="rate that a page's downloads are held to; null: loopback's own"
     )
     isolation: Isolation = Field(default="process", description="a fresh process, or the fork of one with the imports")
+    affinity: tuple[int, ...] | None = Field(
+        default=None, description="numbers of the logical CPUs that it may run on; null: all"
+    )
     exporter: str | None = None
     dims: dict[str, int] = Field(default_factory=dict, description="sizes of a bare .onnx's symbolic dimensions")
     inputs: str | None = Field(default=None, description="sha256 of inputs that the user gave for a bare .onnx")
@@ -102,7 +111,8 @@ class Case(Frozen):
 
         Nor does a field that came later, where it says nothing: the ids of stored Cases stay.
         """
-        form = self.model_dump(mode="json", exclude={"inputs_path", *({"network"} if self.network is None else ())})
+        later = {name for name in ("network", "affinity") if getattr(self, name) is None}
+        form = self.model_dump(mode="json", exclude={"inputs_path", *later})
         return digest_of({**form, "model": self.model.canonical()})
 
     @property
@@ -141,6 +151,8 @@ class Case(Frozen):
             parts.append(self.network)
         if self.isolation != Case.model_fields["isolation"].default:
             parts.append(self.isolation)
+        if self.affinity is not None:
+            parts.append(f"cpus={'+'.join(map(str, self.affinity))}")
         if self.seed:
             parts.append(f"seed={self.seed}")
         if self.exporter:
@@ -213,6 +225,7 @@ class PlannedRound(Frozen):
 
     case: Case
     number: int
+    purpose: Purpose = "timing"
 
 
 class Tensor(Frozen):
@@ -231,6 +244,15 @@ class Graph(Frozen):
 
     file: Inside
     external: tuple[Inside, ...] = ()
+
+
+class GraphWork(Frozen):
+    """What one inference has to do, counted from the graph with its static shapes: the least, whoever computes it."""
+
+    flops: int = Field(description="2 per multiply-add of matrix products and convolutions, 1 per other element")
+    weight_bytes: int = Field(description="initialisers as stored, read once")
+    activation_bytes: int = Field(description="inputs and outputs of the graph, read or written once")
+    unknown: tuple[str, ...] = Field(default=(), description="operator types that were not counted")
 
 
 class PipelineCall(Frozen):
@@ -271,7 +293,8 @@ class Artifact(Frozen):
     opset: int | None
     inputs: tuple[Tensor, ...]
     expected: tuple[Tensor, ...]
-    onnx: dict[str, Graph] = Field(description="precision → graph")
+    onnx: dict[str, Graph] = Field(description="precision → graph; one, that of the request")
+    work: GraphWork | None = Field(default=None, description="null: it could not be counted, and a note says why")
     hf: Inside | None = Field(default=None, description="folder that from_pretrained loads")
     pipeline: PipelineCall | None = Field(default=None, description="null: there is none, and a note says why")
     files: tuple[ArtifactFile, ...]
@@ -285,110 +308,9 @@ class ArtifactRequest(Frozen):
     task: Task
     batch_size: int
     length: int | None
-    precisions: tuple[str, ...] = ("fp32",)
+    precision: str = Field(default="fp32", description="others are made from the fp32 Artifact of the same request")
     dims: dict[str, int] = Field(default_factory=dict)
     inputs_path: str | None = Field(default=None, description="npz file or folder given with --inputs")
     inputs_sha256: str | None = None
     exporter: str
     seed: int = 0
-
-
-class PlatformOffer(Frozen):
-    """What one backend offers under one `--hardware` name; the first device is the default."""
-
-    devices: tuple[str, ...]
-    bundle: str | None = Field(default=None, description="file of the page's runtime that users load for this platform")
-
-
-class Backend(Frozen):
-    """A backend as its own file or folder describes it (`DESCRIBE`, `backend.json`)."""
-
-    name: str
-    side: Literal["native", "page"]
-    formats: tuple[str, ...] = Field(description="what of an Artifact it reads: hf, onnx; any: it reads nothing")
-    precisions: tuple[str, ...]
-    platforms: dict[str, PlatformOffer]
-    packages: tuple[str, ...] = Field(description="Python or npm packages whose versions are part of the measurement")
-    runtimes: tuple[str, ...] = Field(default=(), description="those of them whose version --runtime can choose")
-    install: str = Field(description="what to type where a package is missing")
-    modes: tuple[str, ...] = ("inference",)
-    outputs: tuple[str, ...] = Field(default=("host",), description="where it can leave outputs")
-    options: tuple[str, ...] = Field(default=(), description="names of the options it knows; any other is refused")
-    answers: Literal["outputs", "pipeline"] = Field(
-        default="outputs", description="what the judge compares: the graph's outputs, or what a pipeline answers"
-    )
-    tasks: tuple[str, ...] = Field(default=(), description="task families it can do; empty: all")
-    for_tests: bool = Field(default=False, description="known-duration backends: not part of --hardware all")
-
-
-class FlagSet(Frozen):
-    """Flags and preferences that bring a platform on some systems; see `harness/execute/flags.py` for the choice."""
-
-    name: str
-    systems: tuple[str, ...] = Field(default=("linux", "darwin", "win32"), description="as Python's sys.platform")
-    needs_gpu: bool = Field(default=False, description="only tried where the system shows a graphics device")
-    args: tuple[str, ...] = ()
-    preferences: dict[str, bool | int | str] = {}
-
-
-class Browser(Frozen):
-    """A browser as its own file describes it: how to find it, how to drive it, what it needs and cannot do."""
-
-    name: str
-    title: str
-    engine: Literal["chromium", "firefox", "webkit", "any"]
-    driver: Literal["playwright", "selenium", "attach"]
-    find: tuple[dict[str, str], ...] = Field(
-        description="places to look, in order; each has one of npm (package), playwright (its own build), channel"
-        " (an installed product, as Playwright names it), path (a program; with `binary`, a pattern, it is that one's"
-        " WebDriver)"
-    )
-    install: str
-    args: tuple[str, ...] = ()
-    preferences: dict[str, bool | int | str] = Field(default_factory=dict, description="Firefox's")
-    root_environment: dict[str, str] = Field(default_factory=dict, description="what it is started with as root")
-    flag_sets: dict[str, tuple[FlagSet, ...]] = Field(
-        default_factory=dict, description="platform → what it may need to be there, the preferred first"
-    )
-    options_key: str | None = Field(default=None, description="where a WebDriver wants the binary and its flags")
-    needs_display: bool = Field(default=False, description="has no headless mode: it gets a screen of its own")
-    keeps: bool = Field(default=False, description="whether it can be kept for the next Round (isolation zygote)")
-    at: str | None = Field(default=None, description="the version, program or device that was asked for")
-    profile: Literal["private", "disk"] = Field(
-        default="private",
-        description="disk: it keeps files between visits, as its users' do; a private one few or none",
-    )
-    limits: tuple[str, ...] = ()
-    fills: dict[str, str] = Field(default_factory=dict, description="platform that it lacks → what would fill the hole")
-
-    @property
-    def label(self) -> str:
-        """`chromium`, or `chromium@147.0.0`: as it was asked for."""
-        return self.name if self.at is None else f"{self.name}@{self.at}"
-
-    @property
-    def package(self) -> str | None:
-        """The npm package whose versions can be asked for; None where there is none."""
-        return next((place["npm"] for place in self.find if "npm" in place), None)
-
-
-class Exporter(Frozen):
-    """An exporter as its own file describes it; `environment` names the interpreter that it needs."""
-
-    name: str
-    takes: tuple[str, ...] = Field(description="kinds of Model it can export")
-    formats: tuple[str, ...]
-    environment: str
-    packages: tuple[str, ...] = Field(description="what it needs; their versions are part of the Artifact's name")
-    install: str
-
-
-class Architecture(Frozen):
-    """A catalogue entry, made by `exporters.worker describe`."""
-
-    name: str
-    family: str
-    task: str
-    title: str
-    built_by: str
-    parameters: int = Field(description="of the full size, counted without allocating them")

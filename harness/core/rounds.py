@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from harness.core.clocks import per_run_ns
-from harness.core.events import Samples
-from harness.core.nouns import UNKNOWN_VERSION, Frozen, Outcome, Plan, PlannedCase
+from harness.core.events import Profile, Samples
+from harness.core.nouns import UNKNOWN_VERSION, Frozen, Outcome, Plan, PlannedCase, Purpose
 from harness.core.values import INT64_MOST, Count, Data, Duration, Text
 
 
@@ -31,7 +31,8 @@ class Round(Frozen):
     round_id: Text
     run_id: Text
     case_id: Text
-    number: Count = Field(description="1 for the Case's first Round")
+    number: Count = Field(description="1 for the Case's first Round of its purpose")
+    purpose: Purpose = "timing"
     started_at: str = Field(description="UTC, ISO 8601")
     outcome: Outcome
     code: Text | None = None
@@ -48,6 +49,7 @@ class Round(Frozen):
     placement: dict[Text, int] | None = Field(default=None, description="execution provider → nodes")
     fallbacks: tuple[Text, ...] = Field(default=(), description="operators that fell back, named")
     verdict: Verdict | None = None
+    profile: Profile | None = Field(default=None, description="of a Round whose purpose that is")
     notes: tuple[Text, ...] = ()
 
     def per_run_ns(self, phase: str = "sample", clock: str | None = None) -> list[float]:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from harness.core.errors import Unsupported
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.core.visits import Order, Visitor
 from harness.execute.doors import is_loopback, is_ours
 from harness.execute.drivers import Tab

@@ -9,7 +9,8 @@ from pathlib import Path
 from harness import catalog
 from harness.core.asked import is_program
 from harness.core.errors import Unsupported
-from harness.core.nouns import UNKNOWN_VERSION, Browser
+from harness.core.nouns import UNKNOWN_VERSION
+from harness.core.plugins import Browser
 from harness.execute.embedded import embedded_package
 from harness.execute.finding import program_of
 

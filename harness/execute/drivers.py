@@ -16,7 +16,7 @@ import psutil
 
 from harness.core.errors import HarnessError
 from harness.core.events import Failed
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.processes.children import TEMPORARY
 
 # Of a load that warms the profile for the next: going on to that one is then a visit, and no reload.

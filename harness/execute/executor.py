@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from harness.core.events import CaseMessage, Event
-from harness.core.nouns import Artifact, Case, LoopPolicy, Outcome
+from harness.core.nouns import Artifact, Case, LoopPolicy, Outcome, Purpose
 
 # process id of a worker or a browser's root → bytes by source
 MemoryProbe = Callable[[int], dict[str, int]]
@@ -28,12 +28,13 @@ class Assignment:
     silence_limit_s: float
     first_round: bool = True
     number: int = 1
+    purpose: Purpose = "timing"
 
     def message(self, base: str, outputs_to: str, rehearse_for: str | None = None) -> CaseMessage:
         """The `case` message; `base` and `outputs_to` are folders for a worker, URL prefixes for a page."""
         return CaseMessage(
             round_id=self.round_id, case=self.case, artifact=self.artifact, base=base, outputs_to=outputs_to,
-            policy=self.policy, first_round=self.first_round, rehearse_for=rehearse_for,
+            policy=self.policy, purpose=self.purpose, first_round=self.first_round, rehearse_for=rehearse_for,
         )  # fmt: skip
 
 

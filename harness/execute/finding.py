@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.asked import is_program, why_not_at
 from harness.core.errors import Unsupported
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.execute.embedded import embedded_package, find_embedded
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core.nouns import Browser, FlagSet
+from harness.core.plugins import Browser, FlagSet
 
 # Chromium believes only the last of such a flag.
 _LISTS = ("--enable-features", "--disable-features", "--enable-blink-features")

@@ -8,7 +8,8 @@ from typing import Any
 from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
-from harness.core.nouns import Browser, Case, FlagSet, Outcome
+from harness.core.nouns import Case, Outcome
+from harness.core.plugins import Browser, FlagSet
 from harness.core.visits import Told
 from harness.execute.attach_driver import AttachDriver, who
 from harness.execute.doors import Reception

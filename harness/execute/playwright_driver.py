@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from harness.core.errors import Unsupported
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.execute.drivers import (
     BrowserFailed,
     Limits,

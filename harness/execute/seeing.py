@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line has this before it has anything to measure with
     from harness.core.events import CaseMessage
-    from harness.core.nouns import Browser
+    from harness.core.plugins import Browser
 
 # Chromium opens them by itself, and only then does a `debugger` statement stop. Firefox opens them with no flag: its
 # `-devtools` is for a window that a driven Firefox does not use. WebKitGTK's can only be opened by hand.

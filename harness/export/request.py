@@ -5,7 +5,8 @@ from functools import cache
 from harness import catalog
 from harness.core.digest import digest_of
 from harness.core.errors import UserMistake
-from harness.core.nouns import ArtifactRequest, Case, Exporter, Model
+from harness.core.nouns import ArtifactRequest, Case, Model
+from harness.core.plugins import Exporter
 
 
 def exporter_for(model: Model, wanted: str | None) -> Exporter:
@@ -26,7 +27,7 @@ def request_for(case: Case) -> ArtifactRequest:
     """Everything that decides the Artifact's bytes, and nothing else: backends and browsers share it."""
     return ArtifactRequest(
         model=case.model, task=catalog.tasks()[case.task], batch_size=case.batch_size, length=case.length,
-        precisions=("fp32",), dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,
+        precision="fp32", dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,
         exporter=exporter_for(case.model, case.exporter).name, seed=case.seed,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ What notes carry in `data`:
                  whatever else is there goes to provenance["placement"]
     memory       source → bytes; of a source named twice the higher stays
     warning      nothing: the text is kept
+    profile      a `core.events.Profile`
 Console lines are kept as warnings where the Round failed, the first of them; else they stay in the journal, as progress
 does.
 """
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.errors import ProtocolViolation
-from harness.core.events import Done, Event, Hello, Note, Phase, Samples
+from harness.core.events import Done, Event, Hello, Note, Phase, Profile, Samples
 from harness.core.nouns import PlannedCase
 from harness.core.rounds import Round, Run, Verdict
 from harness.core.text import one_line
@@ -153,6 +154,7 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
     if end["outcome"] == "failed":
         fields["notes"] += sorted(console, key=_is_chatter)[:_MOST_CONSOLE_LINES]
     fields.update({key: begin[key] for key in ("round_id", "case_id", "number", "started_at")})
+    fields["purpose"] = begin.get("purpose", "timing")  # journals of before there were others do not say it
     moment(begin["started_at"])
     return Round.model_validate({**fields, "run_id": run_id})
 
@@ -186,6 +188,8 @@ def _take_note(fields: dict[str, Any], note: Note) -> None:
     elif note.kind == "provenance":
         fields["runtime"].update(data.pop("runtime", None) or {})
         _merge(fields["provenance"], data)
+    elif note.kind == "profile":
+        fields["profile"] = Profile.model_validate(data)
     elif note.kind == "placement":
         nodes, fallbacks = data.pop("providers", None), data.pop("fallbacks", None)
         fields["placement"] = nodes if nodes is not None else fields.get("placement")

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import catalog
 from harness.core.asked import is_program
 from harness.core.errors import UserMistake
-from harness.core.nouns import Backend
+from harness.core.plugins import Backend
 from harness.core.text import one_line
 from harness.core.visits import DEVICE_NAME
 

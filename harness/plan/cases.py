@@ -14,7 +14,8 @@ import psutil
 from harness import catalog
 from harness.core.asked import why_not_at
 from harness.core.errors import UserMistake
-from harness.core.nouns import PRECISIONS, Backend, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.nouns import PRECISIONS, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.plugins import Backend
 from harness.core.units import human_bytes, parse_duration
 from harness.plan.asked_versions import (
     Published,

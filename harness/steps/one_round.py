@@ -61,7 +61,7 @@ async def do_round(
 
     keep({
         "record": "round", "round_id": round_id, "case_id": planned.case.case_id, "number": planned.number,
-        "started_at": now(), "artifact": artifact.digest,
+        "purpose": planned.purpose, "started_at": now(), "artifact": artifact.digest,
     })  # fmt: skip
     before = _clocks()
     outputs_dir = Path(tempfile.mkdtemp(prefix="harness-outputs-"))
@@ -70,7 +70,7 @@ async def do_round(
             round_id=round_id, case=planned.case, artifact=artifact,
             artifact_dir=workplace.artifacts / artifact.digest, outputs_dir=outputs_dir,
             policy=run.plan.policy.loop(), silence_limit_s=_silence_limit_s(planned, run, artifact),
-            first_round=planned.number == 1, number=planned.number,
+            first_round=planned.number == 1, number=planned.number, purpose=planned.purpose,
         )  # fmt: skip
         with noting_steal(round_id, run, keep):
             conversation = await _converse(assignment, workplace, keep)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from harness import catalog
 from harness.core.digest import digest_of
-from harness.core.nouns import Backend, Case, Plan, Policy
+from harness.core.nouns import Case, Plan, Policy
+from harness.core.plugins import Backend
 from harness.execute.seeing import NOBODY, Seeing
 from harness.export.request import digest_of_request, request_for
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from harness.core.events import CaseMessage
-from native.seam import BackendFailed, Session, read_tensor
+from harness.core.events import CaseMessage, Operator
+from native.seam import BackendFailed, Profiled, Session, read_tensor
 
 
 def open_session(message: CaseMessage) -> Session:
@@ -60,6 +60,15 @@ class NoopSession:
 
     def placement(self) -> dict[str, Any]:
         return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
+
+    def profile(self, runs: int) -> Profiled:
+        durations_ns = []
+        for _ in range(runs):
+            started = time.perf_counter_ns()
+            self.run()
+            durations_ns.append(time.perf_counter_ns() - started)
+        waited = Operator(operator="Wait", device="cpu", count=runs, self_ns=sum(durations_ns))
+        return Profiled("perf_counter", durations_ns, [waited])
 
     def drop_outputs(self) -> None:
         return None

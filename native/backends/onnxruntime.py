@@ -16,8 +16,9 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
+from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.seam import Session, as_outcome, read_inputs, size_of
+from native.seam import Profiled, Session, as_outcome, read_inputs, size_of
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider"}
 _ERRORS_ONLY = 3
@@ -67,6 +68,9 @@ class OnnxRuntimeSession:
     def placement(self) -> dict[str, Any]:
         # The CPU provider is the only one registered, so nothing can have fallen back to it.
         return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
+
+    def profile(self, runs: int) -> Profiled:
+        raise Unsupported("no profile here yet")
 
     def drop_outputs(self) -> None:
         self._latest = []

@@ -22,7 +22,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.seam import Session, as_outcome, read_inputs, size_of
+from native.seam import Profiled, Session, as_outcome, read_inputs, size_of
 
 
 def open_session(message: CaseMessage) -> Session:
@@ -82,6 +82,9 @@ class PyTorchSession:
     def placement(self) -> dict[str, Any]:
         # Eager PyTorch raises where a device lacks an operator; there is no silent fallback to report.
         return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
+
+    def profile(self, runs: int) -> Profiled:
+        raise Unsupported("no profile here yet")
 
     def drop_outputs(self) -> None:
         self._latest = None

@@ -9,7 +9,8 @@ import psutil
 
 from harness import catalog
 from harness.core.events import Conversation, Event
-from harness.core.nouns import Browser, LoopPolicy
+from harness.core.nouns import LoopPolicy
+from harness.core.plugins import Browser
 from harness.execute.drivers import Limits
 from harness.execute.executor import Assignment
 from harness.execute.flags import platform_args, platform_preferences

@@ -6,7 +6,7 @@ import pytest
 
 from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.nouns import Browser
+from harness.core.plugins import Browser
 from harness.execute.finding import find
 from harness.execute.flags import platform_args, platform_preferences
 

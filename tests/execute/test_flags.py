@@ -7,7 +7,7 @@ import pytest
 
 from harness import catalog
 from harness.core.events import Hello
-from harness.core.nouns import Browser, FlagSet
+from harness.core.plugins import Browser, FlagSet
 from harness.execute.flags import candidates, has_gpu, is_real, not_tried, platform_args, with_set
 from tests.execute.page_rounds import make_executor, processes
 

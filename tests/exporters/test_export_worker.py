@@ -12,7 +12,7 @@ import pytest
 from exporters.seam import exporters
 from exporters.source import locate
 from exporters.worker import CATALOGUE, answer, tasks_on_disk
-from harness.core.nouns import Architecture, Exporter
+from harness.core.plugins import Architecture, Exporter
 from tests.exporters.asking import MINILM, architecture_request, needs_minilm, onnx_request
 
 ROOT = Path(__file__).parents[2]

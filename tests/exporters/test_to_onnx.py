@@ -176,7 +176,7 @@ def test_constant_output_is_refused(exported: Exports, tmp_path: Path) -> None:
     ("changes", "event", "word"),
     [
         ({"length": 5000}, "failed", "5000"),
-        ({"precisions": ["fp16"]}, "unsupported", "fp16"),
+        ({"precision": "fp16"}, "unsupported", "fp16"),
         ({"exporter": "nobody"}, "failed", "nobody"),
         ({"task": "image-classification"}, "unsupported", "AutoModelForImageClassification"),
     ],

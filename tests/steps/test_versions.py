@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.core.nouns import UNKNOWN_VERSION, Browser, Case, LoopPolicy, Plan, PlannedCase, Policy
+from harness.core.nouns import UNKNOWN_VERSION, Case, LoopPolicy, Plan, PlannedCase, Policy
+from harness.core.plugins import Browser
 from harness.execute.browser_version import version_without_starting
 from harness.execute.seeing import Seeing
 from harness.export.request import digest_of_request, request_for
