@@ -20,6 +20,7 @@ from harness.plan.cases import not_installed
 from harness.steps.quiet import look_around
 
 if TYPE_CHECKING:
+    from harness.execute.executor import Probes
     from harness.execute.page import PageExecutor
 
 
@@ -34,7 +35,7 @@ async def examine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]
     if not any(not_installed(backend) for backend in catalog.backends().values() if backend.side == "page"):
         from harness.execute.page import PageExecutor
 
-        executor = PageExecutor(memory_of_tree)
+        executor = PageExecutor(Probes(memory_of_tree))
         try:
             browsers = [await _ask(executor, browser, say) for browser in catalog.browsers().values()]
         finally:

@@ -147,6 +147,7 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
                 console.append(f"console: {_COLOURS.sub('', event.text)}")
         elif record["record"] == "verdict":
             fields["verdict"] = Verdict.model_validate(record["verdict"])
+    _merge(fields["provenance"], begin.get("about") or {})
     if begin.get("artifact") is not None:
         fields["provenance"]["artifact"] = begin["artifact"]
     _keep_peaks(fields["memory_bytes"], end.get("memory_bytes") or {})

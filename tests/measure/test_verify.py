@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from harness.core.nouns import PipelineCall
-from harness.measure.verify import TOLERANCE, compare, judge
+from harness.measure.verify import TOLERANCE, Tolerance, compare, judge
 from tests.making import make_artifact, make_case, write_outputs
 
 RNG = np.random.default_rng(7)
+FP32, ANY = TOLERANCE["fp32"], Tolerance(1e9, 1e9)
 CASE = make_case(task="text-generation")
 GOOD = RNG.normal(size=(4, 8)).astype(np.float32)
 
@@ -49,19 +50,19 @@ def test_both_iterations_count(tmp_path: Path, which: str) -> None:
 def test_nan_and_infinity_are_always_wrong(poison: float) -> None:
     bad = GOOD.copy()
     bad[1, 1] = poison
-    verdict = compare(GOOD, bad, tolerance=1e9)
+    verdict = compare(GOOD, bad, tolerance=ANY)
     assert not verdict.passed and "NaN" in (verdict.reason or "")
 
 
 def test_an_expected_infinity_must_be_answered_by_the_same_one() -> None:
     expected = np.array([1.0, -np.inf], np.float32)
-    assert compare(expected, expected.copy(), 1e-3).passed
-    assert not compare(expected, np.array([1.0, np.inf], np.float32), 1e-3).passed
+    assert compare(expected, expected.copy(), FP32).passed
+    assert not compare(expected, np.array([1.0, np.inf], np.float32), FP32).passed
 
 
 def test_a_reference_with_nan_proves_nothing() -> None:
     nothing = np.full(3, np.nan, np.float32)
-    verdict = compare(nothing, nothing.copy(), 1e-3)
+    verdict = compare(nothing, nothing.copy(), FP32)
     assert not verdict.passed and not verdict.checked
 
 
@@ -76,8 +77,8 @@ def test_the_worst_tensor_speaks_for_agreement_and_cosine(tmp_path: Path) -> Non
 
 
 def test_whole_numbers_must_be_equal() -> None:
-    assert compare(np.array([1, 2]), np.array([1, 2]), 1e-3).passed
-    assert not compare(np.array([1000, 2]), np.array([1001, 2]), 1.0).passed
+    assert compare(np.array([1, 2]), np.array([1, 2]), FP32).passed
+    assert not compare(np.array([1000, 2]), np.array([1001, 2]), ANY).passed
 
 
 @pytest.mark.parametrize("bad", [GOOD[:2], GOOD.astype(np.float64), GOOD.reshape(8, 4)])
