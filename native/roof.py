@@ -1,4 +1,4 @@
-"""`python -m native.roof THREADS`: what this machine reaches, as one JSON line: the roof that a model's numbers stand under.
+"""`python -m native.roof THREADS`: what this machine reaches, as one JSON line: the roof above a model's numbers.
 
 `gflops`: of a large matrix product in fp32, the best of the libraries that are here (`gflops_by`).
 `gbytes_per_second`: of reading or copying arrays far larger than any cache, the better one (`gbytes_by`).

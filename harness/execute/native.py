@@ -49,7 +49,7 @@ class NativeExecutor:
         self._zygotes.clear()
 
     async def _begin(self, case: Case) -> Child:
-        environment = _environment(case.threads)
+        environment = environment_for(case.threads)
         if case.isolation == "process":
             return await start_child((sys.executable, "-m", "native.worker"), environment)
         known = (case.backend, case.threads)
@@ -100,7 +100,7 @@ async def _ending(worker: Child, reached: str | None, kills: int | None) -> Fail
     return how_it_ended(code, error, reached, (kills, oom_kills()), who)
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment_for(threads: int) -> dict[str, str]:
     """The caller's environment, with one thread count for every library that reads one at import.
 
     ONNX Runtime starts a thread at import that sends usage data over the network; nothing but the Case runs here.

@@ -32,9 +32,9 @@ class Tolerance(NamedTuple):
 # tens of one: 1e-2 and 4e-2, and the worst of many values is a few times that.
 # int8: 255 steps over a channel's range, or over a whole tensor's for activations, where one outlier of ten deviations
 # makes a step 8e-2 of a deviation: about 2e-2 of error per product, several times that through a dozen layers.
-# int4: 16 steps over a block's range: 8e-2 to 1e-1 of error per product, whatever the kernel; through a dozen layers two
-# to three times that.
-# A quantised kernel that is wrong gives noise, which is 1; one that is slightly wrong cannot be told from its precision.
+# int4: 16 steps over a block's range: 8e-2 to 1e-1 of error per product, whatever the kernel; through a dozen layers
+# two to three times that.
+# A quantised kernel that is wrong gives noise, which is 1; one that is slightly wrong cannot be told from its steps.
 TOLERANCE = {
     "fp32": Tolerance(1e-3, 1e-2),
     "fp16": Tolerance(3e-2, 1e-2),
