@@ -67,3 +67,11 @@ def bottlenecks(rounds: Sequence[Round]) -> Bottlenecks | None:
     total_ms = sum(each.duration_ms for each in shares)
     ordered = tuple(sorted(shares, key=lambda each: -each.duration_ms))
     return Bottlenecks(one.profile.source, runs, ms(mean_ns), ms(sum(plain) / len(plain)), total_ms, ordered)
+
+
+def profiles_of(rounds: Sequence[Round]) -> dict[str, Bottlenecks]:
+    """case_id → where its time goes, of every Case that was profiled."""
+    by_case: dict[str, list[Round]] = {}
+    for one in rounds:
+        by_case.setdefault(one.case_id, []).append(one)
+    return {case_id: found for case_id, mine in by_case.items() if (found := bottlenecks(mine)) is not None}

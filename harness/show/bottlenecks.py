@@ -1,6 +1,6 @@
 """Where the time goes, for people and programs: operators by their share of a profiled run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,17 +12,17 @@ from harness.analyse.bottlenecks import Bottlenecks
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
 from harness.core.text import one_line
-from harness.show.table import duration, platform_label, times
+from harness.show.table import Results, duration, platform_label, times
 
 _ROWS = 8
-Found = Sequence[tuple[Case, CaseResult, Bottlenecks]]
 
 
-def bottleneck_tables(found: Found) -> RenderableType:
+def bottleneck_tables(results: Results, profiles: Mapping[str, Bottlenecks]) -> RenderableType:
     """A table per Case that was profiled: the operators that take longest, and what all of them account for."""
     parts: list[RenderableType] = []
-    for case, result, each in found:
-        parts += [_table(case, result, each), *_notes(each)]
+    for case, result in results:
+        if found := profiles.get(case.case_id):
+            parts += [_table(case, result, found), *_notes(found)]
     return Group(*parts)
 
 
@@ -53,10 +53,12 @@ def _notes(found: Bottlenecks) -> list[Text]:
     return [Text(f"{seen}; {cost}; mean of {found.runs} runs, by {found.source}", style="dim"), Text()]
 
 
-def profile_as_json(found: Bottlenecks | None) -> Mapping[str, Any] | None:
-    """The profile of one Case; times in milliseconds per run, shares of the profiled wall time."""
-    if found is None:
-        return None
+def profiles_as_json(profiles: Mapping[str, Bottlenecks]) -> dict[str, dict[str, Any]]:
+    """case_id → its profile; times in milliseconds per run, shares of the profiled wall time."""
+    return {case_id: _as_json(found) for case_id, found in profiles.items()}
+
+
+def _as_json(found: Bottlenecks) -> dict[str, Any]:
     return {
         "source": found.source,
         "runs": found.runs,

@@ -2,7 +2,7 @@
 
 from harness.core.nouns import Plan
 from harness.core.rounds import Run
-from harness.execute.roof import measure_roof
+from harness.execute.asking import measure_roof
 from harness.steps.workplace import Workplace
 
 
