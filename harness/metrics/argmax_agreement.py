@@ -11,7 +11,7 @@ from harness.metrics import timed_rounds
 DESCRIBE = {
     "name": "argmax_agreement",
     "title": "Same answer",
-    "unit": "",
+    "unit": "share",
     "better": "higher",
 }
 

@@ -13,7 +13,7 @@ from harness.metrics import timed_rounds
 DESCRIBE = {
     "name": "cosine_to_reference",
     "title": "Cosine to the reference",
-    "unit": "",
+    "unit": "cosine",
     "better": "higher",
 }
 

@@ -14,7 +14,7 @@ from harness.metrics import timed_rounds
 DESCRIBE = {
     "name": "rms_error_share",
     "title": "Typical error",
-    "unit": "",
+    "unit": "share",
     "better": "lower",
 }
 

@@ -16,7 +16,7 @@ from harness.metrics import latency_estimate, told_median
 DESCRIBE = {
     "name": "roof_share",
     "title": "Of the roof",
-    "unit": "",
+    "unit": "share",
     "better": "higher",
 }
 

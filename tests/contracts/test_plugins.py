@@ -10,7 +10,7 @@ import pytest
 from harness import catalog
 from harness.core.events import Conversation, Done, Failed, Hello, Refused
 from harness.core.nouns import Artifact, LoopPolicy, PlannedCase, Policy
-from harness.core.rounds import Round
+from harness.core.rounds import Round, Verdict
 from harness.execute.executor import Assignment, Executor, Probes
 from harness.execute.native import NativeExecutor
 from harness.execute.page import PageExecutor
@@ -151,8 +151,18 @@ def test_a_metric_is_a_number_where_there_are_samples_and_none_where_there_are_n
         **fields,
         "samples": [*taken, *parts],
         "phases": {event.phase: event.duration_ns for event in events if event.event == "phase"},
-        "memory_bytes": {"peak_rss": 5_000_000, "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000},
-        "provenance": {"leaks": {"loads": 2}},
+        "memory_bytes": {
+            "peak_rss": 5_000_000, "tree_pss": 4_000_000, "device_peak": 1_000_000,
+            "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000,
+        },
+        "provenance": {
+            "leaks": {"loads": 2},
+            "model_bytes": 1_000_000,
+            "work": {"flops": 1_000_000, "weight_bytes": 1_000_000, "activation_bytes": 1_000},
+            "roof": {"gflops": 100.0, "gbytes_per_second": 10.0},
+            "usage": {"cpu_cores": 1.0, "energy_joules": {"rapl package-0": 1.0}},
+        },
+        "verdict": Verdict(checked=True, passed=True, rms_rel=0.01, cosine=0.99, agreement=1.0),
     })  # fmt: skip
     value = metric.compute([full], make_case())
     assert value is not None and math.isfinite(value) and value >= 0
