@@ -22,13 +22,16 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[export]'",
 }
 
+import contextlib
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from exporters.checks import broken_numbers, closeness
 from exporters.graphs.run import first_line, run_onnxruntime
@@ -64,11 +67,12 @@ def export(job: Job) -> Product:
         raise ExportUnsupported(_NOT_MADE[precision])
     if precision not in _KINDS or job.base is None:
         raise ExportFailed("bad_request", f"{precision} is not made from an fp32 artifact, or none was given")
-    base = Artifact.model_validate_json((job.base / "artifact.json").read_bytes())
+    base, model = _read(job.base)
     inputs, expected = read_tensors(job.base, base.inputs), read_tensors(job.base, base.expected)
     job.say(f"making the {precision} graph")
-    with quiet():
-        graph, opset, counted = _make(job, job.base / base.onnx["fp32"].file, inputs)
+    with quiet(), _temporary_files_in(job.out):
+        graph, opset, counted = _make(job, model, inputs)
+    del model
     job.say(f"running the {precision} graph once on ONNX Runtime")
     got = run_onnxruntime(job.out / graph.file, inputs)
     if (sentence := broken_numbers(got)) and not broken_numbers(expected):
@@ -91,10 +95,21 @@ def export(job: Job) -> Product:
     )
 
 
-def _make(job: Job, source: Path, inputs: _Arrays) -> tuple[Graph, int | None, str]:
-    """The graph's files in `job.out`, its opset, and a note on what became small."""
+def _read(folder: Path) -> tuple[Artifact, Any]:
+    """The fp32 Artifact and its graph with all data; raises ExportFailed `broken_artifact`."""
+    try:
+        base = Artifact.model_validate_json((folder / "artifact.json").read_bytes())
+        return base, load_whole(folder / base.onnx["fp32"].file)
+    except (OSError, ValueError, KeyError, RuntimeError, DecodeError) as error:
+        said = f"the fp32 artifact cannot be read: {type(error).__name__}: {first_line(error)}"
+        raise ExportFailed("broken_artifact", said) from error
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportFailed("broken_artifact", f"the fp32 graph: {first_line(error)}") from error
+
+
+def _make(job: Job, model: Any, inputs: _Arrays) -> tuple[Graph, int | None, str]:
+    """The graph's files in `job.out`, its opset, and a note on what became small; the model given is used up."""
     precision = job.request.precision
-    model = load_whole(source)
     whole_bytes, kinds = weight_bytes(model), _KINDS[precision]
     if kinds:  # fp16 takes the graph as it is: tied weights stay one
         bring_forward(model)
@@ -201,10 +216,19 @@ _TOOLS: dict[str, Callable[[Any, _Arrays], Any]] = {
 }
 
 
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """The tools write whole copies of the model to where temporary files go, which may be a disk much smaller than the
+    artifacts', whose room was checked."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
 def _through_file(tool: Callable[[Path], None]) -> Any:
     """The model that a tool writes to a path."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="quantise-") as folder:
         path = Path(folder) / "model.onnx"
         tool(path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.inliner
 
 from exporters.graphs.run import first_line
 from harness.core.nouns import GraphWork

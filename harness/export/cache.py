@@ -18,7 +18,7 @@ _MARGIN_BYTES = 1_000_000_000
 _LARGEST_MANIFEST_BYTES = 64_000_000
 # Of this process or machine, not of the Artifact: no reason to remove it.
 _NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOMEM)
-_COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works
+_COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works, of whatever precision
 
 
 class ArtifactCache:
@@ -66,7 +66,7 @@ class ArtifactCache:
     def _refuse_full_disk(self, request: ArtifactRequest, base: Artifact | None) -> None:
         known = catalog.architectures().get(request.model.architecture or "")
         parameters = known.parameters if known and request.model.scale == "full" else 0
-        need = _MARGIN_BYTES + (_COPIES_OF_WEIGHTS * 4 * parameters if base is None else _graph_bytes(base))
+        need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
         if free < need:
             raise UserMistake(
@@ -108,7 +108,7 @@ def read_artifact(path: Path) -> Artifact | None:
 
 
 def _graph_bytes(artifact: Artifact) -> int:
-    """Of all its graphs: no other precision is larger."""
+    """Of its graph and the data beside it."""
     graphs = {file for graph in artifact.onnx.values() for file in (graph.file, *graph.external)}
     return sum(file.size_bytes for file in artifact.files if file.path in graphs)
 
