@@ -35,7 +35,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from exporters.checks import broken_numbers, closeness
 from exporters.graphs.run import first_line, run_onnxruntime
-from exporters.graphs.weights import bring_forward, load_whole, weight_bytes, weighted_nodes
+from exporters.graphs.weights import bring_forward, load_whole, made_newer, opset_of, weight_bytes, weighted_nodes
 from exporters.quiet import quiet
 from exporters.seam import ExportFailed, ExportUnsupported, Job, PipelineProduct, Product
 from harness.core.nouns import Artifact, Graph, PipelineCall, Tensor
@@ -111,6 +111,7 @@ def _make(job: Job, model: Any, inputs: _Arrays) -> tuple[Graph, int | None, str
     """The graph's files in `job.out`, its opset, and a note on what became small; the model given is used up."""
     precision = job.request.precision
     whole_bytes, kinds = weight_bytes(model), _KINDS[precision]
+    model = made_newer(model)
     if kinds:  # fp16 takes the graph as it is: tied weights stay one
         bring_forward(model)
     before = weighted_nodes(model, kinds or ())
@@ -132,8 +133,7 @@ def _make(job: Job, model: Any, inputs: _Arrays) -> tuple[Graph, int | None, str
     ]
     became.append(f"weights {_mb(weight_bytes(model))} where fp32 has {_mb(whole_bytes)}")
     became.append(f"{_mb(weight_bytes(model, onnx.TensorProto.FLOAT))} of them kept fp32")
-    opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), None)
-    return _save(model, job.out, precision), opset, f"{precision}: {', '.join(became)}"
+    return _save(model, job.out, precision), opset_of(model), f"{precision}: {', '.join(became)}"
 
 
 def _nothing_to_do(precision: str, kinds: tuple[str, ...] | None) -> str:

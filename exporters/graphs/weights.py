@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnx.external_data_helper import load_external_data_for_model
 
 from exporters.graphs.work import stored_bytes
 
 # Operator type → the input that holds its weight.
 WEIGHTED = {"MatMul": 1, "Gemm": 1, "Conv": 1, "ConvTranspose": 1}
+_PER_CHANNEL = 13
 _LISTS_NO_WEIGHTS = 4  # from this version of ONNX's format on, an initialiser need not be an input
 
 
@@ -29,14 +31,32 @@ def load_whole(path: Path) -> Any:
     return model
 
 
+def opset_of(model: Any) -> int | None:
+    """The version of ONNX's own operators that the graph is written in."""
+    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), None)
+
+
+def made_newer(model: Any) -> Any:
+    """The model in an opset that has scales per channel and kernels for fp16, or in its own where that does, or where
+    ONNX's converter cannot: then the tools will say what they lack."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    # Old graphs list their weights as inputs as well, and one that is replaced would then be asked for.
+    _keep(model.graph.input, lambda value: value.name not in stored)
+    model.ir_version = max(model.ir_version, _LISTS_NO_WEIGHTS)
+    opset = opset_of(model)
+    if opset is None or opset >= _PER_CHANNEL:
+        return model
+    try:
+        return onnx.shape_inference.infer_shapes(onnx.version_converter.convert_version(model, _PER_CHANNEL))
+    # Its exceptions share no class but this one.
+    except Exception:
+        return model
+
+
 def bring_forward(model: Any) -> None:
     """Rewrite the main graph in place so that each constant weight is an initialiser and each product a MatMul; what it
     computes stays."""
     graph = model.graph
-    stored = {tensor.name for tensor in graph.initializer}
-    # Old graphs list their weights as inputs as well, and one that is replaced would then be asked for.
-    _keep(graph.input, lambda value: value.name not in stored)
-    model.ir_version = max(model.ir_version, _LISTS_NO_WEIGHTS)
     _name_nodes(graph)
     _lift_constants(graph)
     _look_through_identities(graph)

@@ -28,10 +28,10 @@ def exporter_for(model: Model, wanted: str | None) -> Exporter:
 def request_for(case: Case) -> ArtifactRequest:
     """Everything that decides the Artifact's bytes, and nothing else: backends and browsers share it.
 
-    A backend that reads no graph makes a precision itself, of the fp32 weights.
+    A backend that reads no graph makes a precision itself, of the fp32 weights; unless it says what it reads.
     """
     backend = catalog.backends()[case.backend]
-    precision = backend.reads.get(case.precision, case.precision) if "onnx" in backend.formats else "fp32"
+    precision = backend.reads.get(case.precision, case.precision if "onnx" in backend.formats else "fp32")
     return ArtifactRequest(
         model=case.model, task=catalog.tasks()[case.task], batch_size=case.batch_size, length=case.length,
         precision=precision, dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,

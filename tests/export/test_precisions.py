@@ -160,10 +160,17 @@ def test_who_reads_which_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert request_for(make_case(**bert, backend="noop")).precision == "fp32", "it reads nothing"
     real = catalog.backends()
     reader = real["onnxruntime"].model_copy(update={"reads": {"bf16": "fp32"}})
-    monkeypatch.setattr(catalog, "backends", lambda: {**real, "onnxruntime": reader})
+    library = real["transformers_js"].model_copy(update={"reads": {"int4": "int4"}})
+    changed = {**real, "onnxruntime": reader, "transformers_js": library}
+    monkeypatch.setattr(catalog, "backends", lambda: changed)
     graphs = {"backend": "onnxruntime", "platform": "onnxruntime"}
     assert request_for(make_case(**bert, **graphs)).precision == "fp32", "it says that it reads another"
     assert request_for(make_case(precision="int8", **graphs)).precision == "int8"
+    told = {precision: make_case(precision=precision, backend="transformers_js") for precision in ("int4", "int8")}
+    assert {precision: request_for(case).precision for precision, case in told.items()} == {
+        "int4": "int4",
+        "int8": "fp32",
+    }
 
 
 def test_a_precision_has_its_own_name_and_the_tools_versions_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,6 +194,28 @@ def test_weights_are_found_wherever_exporters_put_them(kind: str, precision: str
     assert np.vdot(got, want) / np.linalg.norm(got) / np.linalg.norm(want) > LEAST_COSINE["int4"]
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-static", "int4"])
+def test_graphs_of_old_are_made_newer(precision: str, tmp_path: Path) -> None:
+    """Opset 9 knows no scale per channel; its graphs list their weights among the inputs."""
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["p"]), helper.make_node("PRelu", ["p", "s"], ["y"])]
+    (tmp_path / "g").mkdir()
+    shapes = {"x": [8, 64], "w": [64, 48], "b": [48], "s": [1]}
+    listed = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    stored = [numpy_helper.from_array(RANDOM(shapes[name]).astype(np.float32), name) for name in ("w", "b", "s")]
+    output = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [8, 48])]
+    graph = helper.make_graph(nodes, "g", listed, output, stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=3)
+    onnx.save(model, str(tmp_path / "g" / "m.onnx"))
+    (tmp_path / "g" / "fp32").mkdir()
+    base = must_export(onnx_request(tmp_path / "g" / "m.onnx"), tmp_path / "g" / "fp32")
+    last = again(base, precision)
+    assert last["event"] == "result", last
+    made = Exported(Artifact.model_validate(last["result"]["artifact"]), tmp_path / "g" / precision)
+    assert [value.name for value in graph_of(made).graph.input] == ["x"]
+    got, want = run(made)["y"], base.arrays("expected")["y"]
+    assert np.vdot(got, want) / np.linalg.norm(got) / np.linalg.norm(want) > LEAST_COSINE["int4"]
+
+
 def test_convolutions_are_for_static_only(tmp_path: Path) -> None:
     nodes = [helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[3, 3])]
     base = bare(tmp_path / "g", nodes, {"w": RANDOM((4, 3, 3, 3))}, [1, 3, 8, 8], [1, 4, 6, 6])
