@@ -90,7 +90,7 @@ def export(job: Job) -> Product:
         built_by=base.built_by,
         hf=hf,
         pipeline=_read_pipeline(job.base, base.pipeline) if base.pipeline else None,
-        notes=(*base.notes, counted, close, *kept),
+        notes=(*(f"the fp32 artifact: {note}" for note in base.notes), counted, close, *kept),
         versions=base.versions,
     )
 
