@@ -207,6 +207,11 @@ class Policy(Frozen):
     seed: int = 0
     quiet: Literal["warn", "strict", "off"] = Field(default="warn", description="what noise on the machine leads to")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
+    schedule: Literal["interleaved", "progressive", "memory_limit"] = Field(
+        default="interleaved", description="which schedule says what comes next; a Run that is gone on with keeps it"
+    )
+    priority: tuple[str, ...] = Field(default=(), description="names of Cases' parts that are measured first, in order")
+    memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")
 
     def loop(self) -> LoopPolicy:
         """The slice of one Round."""
