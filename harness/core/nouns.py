@@ -21,6 +21,9 @@ Isolation = Literal["process", "zygote"]
 Purpose = Literal["timing", "profile"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
+# Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
+# machine: not tried bigger after it failed small or was over a limit; no room.
+NOT_TRIED, NO_ROOM = LEFT_OUT = ("not_tried", "no_room")
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
 UNKNOWN_VERSION = "not known without starting it"
 

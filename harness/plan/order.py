@@ -12,6 +12,13 @@ def group_of(case: Case) -> str:
     return case.model_copy(update={"batch_size": 1, "length": None}).case_id
 
 
+def same_group(case: Case, other: Case) -> bool:
+    """`group_of` in cheap: most pairs differ in what is quickly compared, and a digest takes time."""
+    if (case.model.identity, case.backend, case.precision) != (other.model.identity, other.backend, other.precision):
+        return False
+    return group_of(case) == group_of(other)
+
+
 def not_smaller(case: Case, other: Case) -> bool:
     """Whether a Case of the same group is at least as large in batch and in length."""
     return case.batch_size >= other.batch_size and (case.length or 0) >= (other.length or 0)
