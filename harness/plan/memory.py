@@ -16,8 +16,8 @@ from harness.metrics.peak_memory_mb import SOURCES
 from harness.plan.order import at_size, not_smaller, same_group
 from harness.plan.sizes import parameters_of
 
-# An estimate must not refuse what would fit. Full BERT's peaks lie within 3 % of what is said below, which was made from
-# them, but other models will do otherwise; and a line through two batches bends at an allocator's steps.
+# An estimate must not refuse what would fit. Full BERT's peaks lie within 3 % of what is said below, which was made
+# from them, but other models will do otherwise; and a line through two batches bends at an allocator's steps.
 CLEARLY = 1.25
 # int4 has a scale of half precision for each block of 32.
 _BYTES_PER_WEIGHT = {
@@ -129,19 +129,24 @@ def no_room_to_export(case: Case, available_bytes: int) -> str | None:
     return f"exporting it needs about {human_bytes(needed)}, {human_bytes(available_bytes)} are available: not started"
 
 
-def over_the_limit(case: Case, measured: Sequence[Measured], limit_bytes: int) -> str | None:
-    """Why a search does not try the Case: a smaller one was over the limit, or this one will be, clearly."""
-    smaller = _smaller(case, measured)
-    for one in sorted(smaller, key=lambda one: one.peak_bytes):
-        if one.peak_bytes > limit_bytes:
-            took = f"at {at_size(one.case)} it took {human_bytes(one.peak_bytes)}"
-            return f"not tried: {took}, more than the limit of {human_bytes(limit_bytes)}"
-    needed = needed_bytes(case, smaller)
-    if needed is not None and needed > CLEARLY * limit_bytes:
-        known_from = "what was measured of smaller ones" if smaller else "its weights"
-        said = f"not tried: by {known_from} it needs about {human_bytes(needed)}"
-        return f"{said}, clearly more than the limit of {human_bytes(limit_bytes)}"
-    return None
+def smaller_was_over(case: Case, measured: Sequence[Measured], limit_bytes: int) -> str | None:
+    """Why a search does not try the Case where a smaller one was measured to be over the limit."""
+    over = [one for one in _smaller(case, measured) if one.peak_bytes > limit_bytes]
+    if not over:
+        return None
+    least = min(over, key=lambda one: one.peak_bytes)
+    took = f"at {at_size(least.case)} it took {human_bytes(least.peak_bytes)}"
+    return f"not tried: {took}, more than the limit of {human_bytes(limit_bytes)}"
+
+
+def will_be_over(case: Case, measured: Sequence[Measured], limit_bytes: int) -> str | None:
+    """Why a search does not try the Case where it will be over the limit, clearly, by the best that is known."""
+    needed = needed_bytes(case, measured)
+    if needed is None or needed <= CLEARLY * limit_bytes:
+        return None
+    known_from = "what smaller ones took" if _smaller(case, measured) else "the size of its weights"
+    said = f"not tried: by {known_from} it needs about {human_bytes(needed)}"
+    return f"{said}, clearly more than the limit of {human_bytes(limit_bytes)}"
 
 
 def _smaller(case: Case, measured: Sequence[Measured]) -> list[Measured]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from harness.core.nouns import Case, Plan, PlannedRound
 from harness.core.rounds import Round
-from harness.plan.memory import measured_in, over_the_limit
+from harness.plan.memory import measured_in, smaller_was_over, will_be_over
 from harness.plan.order import at_size, group_of, not_smaller, priority_rank, work_class
 
 # Failures of what was there at that moment, which say nothing of a larger Case.
@@ -106,11 +106,21 @@ class MemorySearch:
     def skipped(self, history: Sequence[Round]) -> dict[str, str]:
         failed = [*self._failed_in_plan, *_failed_in(history, self._by_id)]
         found = _bigger_than_failed(self.stages, failed, history)
-        if self._limit_bytes is not None:
-            measured = measured_in(history, self._by_id)
-            for case_id, case in _not_begun(self.stages, history):
-                if case_id not in found and (reason := over_the_limit(case, measured, self._limit_bytes)):
-                    found[case_id] = reason
+        if self._limit_bytes is None:
+            return found
+        measured = measured_in(history, self._by_id)
+        next_up: set[tuple[str, int | None]] = set()
+        for case_id, case in sorted(_not_begun(self.stages, history), key=lambda one: one[1].batch_size):
+            if case_id in found:
+                continue
+            reason = smaller_was_over(case, measured, self._limit_bytes)
+            # Two small batches differ by little but noise: their line is believed for the next size and no further.
+            if reason is None and (line := (group_of(case), case.length)) not in next_up:
+                reason = will_be_over(case, measured, self._limit_bytes)
+                if reason is None:
+                    next_up.add(line)
+            if reason is not None:
+                found[case_id] = reason
         return found
 
     def next(self, history: Sequence[Round]) -> PlannedRound | None:

@@ -31,16 +31,18 @@ def memory_limit_lines(run: Run, results: Results) -> list[str]:
     lines = [f"Largest batch within {limit_bytes // BYTES_PER_MB:,} MB:"]
     lines += [_line(fit, limit_bytes) for fit in fits(results, limit_bytes)]
     for case, result in best_choices(results, limit_bytes):
-        lines.append(one_line(f"Best in {_where(case)}: {case.precision}, {_took(case, result)}", 400))
+        lines.append(one_line(f"Best in {_where(case)}{_at(case)}: {case.precision}, {_took(case, result)}", 400))
     return lines
 
 
 def _line(fit: Fit, limit_bytes: int) -> str:
-    length = f", length {fit.case.length}" if fit.case.length else ""
-    head = f"  {_where(fit.case)} {fit.case.precision}{length}: "
-    if fit.result is None:
-        return one_line(f"{head}none fits: {_then(fit, limit_bytes)}", 400)
-    return one_line(f"{head}{_took(fit.case, fit.result)}; {_then(fit, limit_bytes)}", 400)
+    found = "none fits" if fit.result is None else _took(fit.case, fit.result)
+    head = f"{_where(fit.case)} {fit.case.precision}{_at(fit.case)}"
+    return "  " + one_line(f"{head}: {found}; {_then(fit, limit_bytes)}", 400)
+
+
+def _at(case: Case) -> str:
+    return f", length {case.length}" if case.length else ""
 
 
 def _where(case: Case) -> str:
