@@ -1,4 +1,4 @@
-"""Estimates of memory: too low rather than too high, corrected by what ran, and refusing only what is clearly beyond."""
+"""Estimates of memory: too low rather than too high, corrected by what ran, refusing only what is clearly beyond."""
 
 from pathlib import Path
 
