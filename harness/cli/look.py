@@ -74,6 +74,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     from harness.analyse.pairs import side_by_side
     from harness.show.as_json import run_as_json
     from harness.show.bottlenecks import profiles_as_json
+    from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
     from harness.steps.recording import rounds_of
     from harness.store.results import read_run
@@ -83,7 +84,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     rounds = rounds_of(absolute(db), run.run_id) if pairs or run.plan.policy.profile else []
     compared, profiles = comparisons(pairs, rounds), profiles_of(rounds)
     if as_json:
-        more = {"comparisons": comparisons_as_json(compared, run.run_id)}
+        more = {"comparisons": comparisons_as_json(compared, run.run_id), **memory_limit_as_json(run, results)}
         click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
@@ -95,6 +96,7 @@ def print_run(run: Run, results: Results, compared: Sequence[Comparison], profil
     """The table of a run; versions side by side, where there are several; profiles; what it means in a sentence."""
     from harness.core.noise import noise_lines
     from harness.show.bottlenecks import bottleneck_tables
+    from harness.show.memory_limit import memory_limit_lines
     from harness.show.table import reading, results_table
     from harness.show.versions import comparison_table
 
@@ -104,6 +106,8 @@ def print_run(run: Run, results: Results, compared: Sequence[Comparison], profil
         console.print("", comparison_table(compared), sep="\n")
     if profiles:
         console.print("", bottleneck_tables(results, profiles), sep="\n")
+    if answer := memory_limit_lines(run, results):
+        console.print("", *answer, sep="\n", highlight=False, markup=False)
     console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
 
 

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.core.errors import ProtocolViolation
 from harness.core.events import Done, Event, Hello, Note, Phase, Profile, Samples
-from harness.core.nouns import PlannedCase
+from harness.core.nouns import LEFT_OUT, PlannedCase
 from harness.core.rounds import Round, Run, Verdict
 from harness.core.text import one_line
 from harness.core.values import INT64_MOST, moment
@@ -93,16 +93,21 @@ def with_point(run: Run, point: PlannedCase) -> Run:
 
 def run_resumed(run: Run, at: str) -> Run:
     """The Run in its next sitting: it has no end yet, how quiet the machine is has to be asked anew (what was found in
-    earlier sittings stays beside it), and what could not be exported is tried again."""
+    earlier sittings stays beside it), and what could not be exported, or was left out for what had gone before or for
+    want of memory, is tried or left out again."""
     machine = {key: value for key, value in run.machine.items() if key != "quiet"}
     if "quiet" in run.machine:
         machine["quiet_before"] = [*run.machine.get("quiet_before", []), run.machine["quiet"]]
     cases = tuple(
-        point.model_copy(update={"outcome": None, "code": None, "reason": None}) if point.outcome == "failed" else point
+        point.model_copy(update={"outcome": None, "code": None, "reason": None}) if _open_again(point) else point
         for point in run.plan.cases
     )
     sitting = {"ended_at": None, "interrupted": False, "resumed_at": (*run.resumed_at, at), "machine": machine}
     return run.model_copy(update={**sitting, "plan": run.plan.model_copy(update={"cases": cases})})
+
+
+def _open_again(point: PlannedCase) -> bool:
+    return point.outcome == "failed" or point.code in LEFT_OUT
 
 
 def run_ended(run: Run, end: Mapping[str, Any]) -> Run:

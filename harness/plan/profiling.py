@@ -18,6 +18,10 @@ class ThenProfiling:
         self._timing = timing
         self._cases = [planned.case for planned in plan.cases if planned.to_measure]
         self.total = timing.total + len(self._cases)
+        self.stages, self.by_stage = timing.stages, timing.by_stage
+
+    def skipped(self, history: Sequence[Round]) -> dict[str, str]:
+        return self._timing.skipped(history)
 
     def next(self, history: Sequence[Round]) -> PlannedRound | None:
         timing = [round_ for round_ in history if round_.purpose == "timing"]

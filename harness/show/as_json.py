@@ -79,13 +79,13 @@ def _asked(case: Case) -> dict[str, Any]:
         "batch_size": case.batch_size,
         "length": case.length,
         "threads": case.threads,
+        "affinity": None if case.affinity is None else list(case.affinity),
         "outputs": case.outputs,
         "cache": case.cache,
         "network": case.network,
         "dims": case.dims,
         "seed": case.seed,
         "options": case.options,
-        "affinity": None if case.affinity is None else list(case.affinity),
     }
 
 
