@@ -43,11 +43,11 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.backends.pytorch_devices import DEVICES
-from native.backends.pytorch_errors import outcome_of
-from native.backends.pytorch_options import autocast_of, compiled, import_compiler, to_channels_last
-from native.backends.pytorch_profile import profiled
-from native.backends.pytorch_quantise import import_torchao, quantise_int8
+from native.pytorch.devices import DEVICES
+from native.pytorch.errors import outcome_of
+from native.pytorch.options import autocast_of, compiled, import_compiler, to_channels_last
+from native.pytorch.profile import profiled
+from native.pytorch.quantise import import_torchao, quantise_int8
 from native.seam import Profiled, Session, read_inputs, size_of
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "int8": torch.float32}
@@ -79,6 +79,10 @@ def _class_of(message: CaseMessage, folder: Path) -> Any:
     return found
 
 
+def _mps_falls_back() -> bool:
+    return os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "0") != "0"
+
+
 class PyTorchSession:
     """`forward` under `inference_mode`, from inputs on the host to outputs where the Case wants them."""
 
@@ -89,7 +93,10 @@ class PyTorchSession:
         if reason := self._device.why_not():
             raise Unsupported(reason)
         if self._case.precision == "int8" and self._case.device != "cpu":
-            raise Unsupported(f"int8 was tried with PyTorch on a CPU alone, not on {self._case.device}")
+            raise Unsupported(
+                "where a device has no int8 product for a shape, torchao multiplies on the CPU or in floats without a"
+                f" word; on {self._case.device} nobody has seen yet which it is"
+            )
         if self._case.outputs == "device" and self._case.device == "cpu":
             raise Unsupported("a CPU's outputs are on the host: --outputs device is for accelerators")
         self._autocast = autocast_of(self._case, self._device.torch_name)
@@ -104,7 +111,8 @@ class PyTorchSession:
         self._class: Any = _class_of(message, self._folder)
         self._inputs: dict[str, torch.Tensor] = {}
         self._module: Any = None
-        self._latest: Any = None
+        self._returned: Any = None
+        self._latest: dict[str, torch.Tensor] = {}
 
     def prepare(self) -> dict[str, Any]:
         tensors = {name: torch.from_numpy(array) for name, array in read_inputs(self._message).items()}
@@ -133,8 +141,8 @@ class PyTorchSession:
             "attention": module.config._attn_implementation,
             "device": self._device.describe(),
             "dtype": str(self._dtype).removeprefix("torch."),
-            "autocast": self._case.precision if self._case.options.get("autocast") else None,
-            "mps_fallback": os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK") if self._case.device == "mps" else None,
+            **({"autocast": self._case.precision} if self._case.options.get("autocast") else {}),
+            **({"mps_fallback": _mps_falls_back()} if self._case.device == "mps" else {}),
         }
 
     def _arranged(self, module: Any) -> dict[str, Any]:
@@ -152,26 +160,28 @@ class PyTorchSession:
         try:
             with torch.inference_mode(), self._autocast:
                 inputs = {name: tensor.to(self._device.torch_name) for name, tensor in self._inputs.items()}
-                latest = self._module(**inputs)
+                # All of it is kept until `drop_outputs`: letting go of caches that are no output is not timed.
+                self._returned = self._module(**inputs)
+                latest = {name: value for name, value in self._returned.items() if isinstance(value, torch.Tensor)}
                 if self._case.outputs == "host":
                     # On a CPU this copies nothing.
-                    latest = {name: value.cpu() for name, value in latest.items() if isinstance(value, torch.Tensor)}
+                    latest = {name: tensor.cpu() for name, tensor in latest.items()}
             self._device.synchronize()
         except Exception as error:
             raise outcome_of("inference_failed", error) from error
         self._latest = latest
 
     def outputs(self) -> list[tuple[str, NDArray[Any]]]:
-        tensors = [(name, value) for name, value in self._latest.items() if isinstance(value, torch.Tensor)]
         # The judge compares with fp32, and numpy has no bf16: exact, and outside of what is timed.
-        return [(name, (v.float() if v.is_floating_point() else v).cpu().numpy()) for name, v in tensors]
+        return [
+            (name, (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy())
+            for name, tensor in self._latest.items()
+        ]
 
     def placement(self) -> dict[str, Any]:
         # PyTorch raises where a device lacks an operator; there is no silent fallback to report, but for MPS' own.
-        return {"providers": {}, "fallbacks": [], "fallback_share": None if self._may_fall_back() else 0.0}
-
-    def _may_fall_back(self) -> bool:
-        return self._case.device == "mps" and os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "0") != "0"
+        unknown = self._case.device == "mps" and _mps_falls_back()
+        return {"providers": {}, "fallbacks": [], "fallback_share": None if unknown else 0.0}
 
     def memory(self) -> dict[str, int]:
         return self._device.memory()
@@ -180,4 +190,4 @@ class PyTorchSession:
         return profiled(self.run, runs, self._device.torch_name)
 
     def drop_outputs(self) -> None:
-        self._latest = None
+        self._returned, self._latest = None, {}

@@ -12,9 +12,10 @@ import torch
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from harness.core.nouns import Artifact, LoopPolicy
-from native.backends import pytorch, pytorch_devices
-from native.backends.pytorch_devices import DEVICES, Device
-from native.backends.pytorch_errors import outcome_of
+from native.backends import pytorch
+from native.pytorch import devices
+from native.pytorch.devices import DEVICES, Device
+from native.pytorch.errors import outcome_of
 from native.seam import BackendFailed, TellsMemory
 from tests.making import make_case
 
@@ -144,5 +145,5 @@ def test_one_build_is_for_cuda_or_for_rocm_and_says_for_which(
 ) -> None:
     monkeypatch.setattr(torch.version, has, "9.9")
     monkeypatch.setattr(torch.version, lacks, None)
-    reason = pytorch_devices._cuda_like(lacks)
+    reason = devices._cuda_like(lacks)
     assert reason is not None and f"is built for {title} 9.9" in reason

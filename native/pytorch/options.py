@@ -28,8 +28,7 @@ def autocast_of(case: Case, device: str) -> contextlib.AbstractContextManager[An
             f"autocast={asked} with precision {case.precision}: it computes in bf16 or fp16, so ask for that precision"
             " too (--precision bf16 --option autocast=bf16); the weights then stay in fp32"
         )
-    # Weights cast once and kept would be another measurement than casting in every run, which training does.
-    return torch.autocast(device, AUTOCAST[case.precision], cache_enabled=False)
+    return torch.autocast(device, AUTOCAST[case.precision])
 
 
 def to_channels_last(module: nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

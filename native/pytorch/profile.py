@@ -18,6 +18,7 @@ def profiled(run: Callable[[], None], runs: int, device: str) -> Profiled:
 
     On a CPU the times of the table are less than the wall of the runs: what is missing is Python between the operators
     (modules' `forward`, dispatch from Python) and the profiler's own recording, which a small model is mostly made of.
+    What torch.compile made is one row per graph, `## Call CompiledFxGraph`: fused kernels have no rows of their own.
     On an accelerator the rows are its kernels; what the host does to launch them runs beside them and is left out.
     Raises Unsupported where the profiler cannot see that device.
     """

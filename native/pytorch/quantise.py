@@ -34,7 +34,6 @@ def quantise_int8(module: nn.Module) -> dict[str, Any]:
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8Tensor, quantize_
 
     layers = [each for each in module.modules() if isinstance(each, nn.Linear | Conv1D | nn.Conv1d | nn.Conv2d)]
-    everything = sum(parameter.numel() for parameter in module.parameters())
     sizes = {id(each): each.weight.numel() for each in layers}
     # Inductor's settings stay as they are: they would change what `compile` means.
     quantize_(module, Int8DynamicActivationInt8WeightConfig(set_inductor_config=False))
@@ -46,6 +45,8 @@ def quantise_int8(module: nn.Module) -> dict[str, Any]:
             f"torchao {version} makes int8 of nn.Linear alone: {len(done)} of {len(layers)} layers here,"
             f" {reached / max(of_all, 1):.0%} of their weights; the others are {', '.join(left) or 'none'}"
         )
+    # Counted now: a head that shared its weights with an embedding has its own by quantising, and the embedding stays.
+    everything = sum(parameter.numel() for parameter in module.parameters())
     return {
         "quantiser": f"torchao {version} Int8DynamicActivationInt8WeightConfig",
         "quantised_layers": len(done), "total_layers": len(layers), "quantised_share": reached / everything,
