@@ -17,6 +17,7 @@ DESCRIBE = {
     "options": ["graph_opt"],
 }
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,8 +28,8 @@ from numpy.typing import NDArray
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.backends import onnxruntime_profile, onnxruntime_webgpu
-from native.backends.onnxruntime_providers import PROVIDERS, bind_inputs, bind_outputs, missing, outcome_of, register
+from native.backends import _onnxruntime_profile, _onnxruntime_webgpu
+from native.backends._onnxruntime_providers import PROVIDERS, bind_inputs, bind_outputs, missing, outcome_of, register
 from native.seam import BackendFailed, Profiled, Session, read_inputs, size_of
 
 _ERRORS_ONLY = 3
@@ -54,7 +55,9 @@ def available() -> dict[str, str | None]:
 def _why_not(device: str) -> str | None:
     try:
         if device == "webgpu":
-            onnxruntime_webgpu.plug_in(onnxruntime)
+            _onnxruntime_webgpu.plug_in(onnxruntime)
+            if sys.platform == "linux" and not _onnxruntime_webgpu.vulkan_adapters():
+                return f"{PROVIDERS[device].name} needs an adapter, and Vulkan offers none: install the GPU's driver"
     except Unsupported as error:
         return str(error)
     return missing(onnxruntime, device)
@@ -86,7 +89,7 @@ class OnnxRuntimeSession:
         case = self._message.case
         if case.outputs == "device" and not self._provider.waits:
             raise Unsupported(f"{self._provider.name}: nothing here waits for outputs that stay on the device")
-        plugged = onnxruntime_webgpu.plug_in(onnxruntime) if self._device == "webgpu" else {}
+        plugged = _onnxruntime_webgpu.plug_in(onnxruntime) if self._device == "webgpu" else {}
         self._session = self._open(self._options())
         used = self._session.get_providers()
         if self._provider.name not in used:
@@ -102,7 +105,7 @@ class OnnxRuntimeSession:
             told["provider_options"] = options
         if self._binding is not None:
             told["inputs_on"] = self._provider.memory
-        return {**told, "webgpu": onnxruntime_webgpu.provenance(onnxruntime)} if plugged else told
+        return {**told, "webgpu": _onnxruntime_webgpu.provenance(onnxruntime)} if plugged else told
 
     def _options(self) -> Any:
         case = self._message.case
@@ -123,18 +126,19 @@ class OnnxRuntimeSession:
         providers = register(onnxruntime, options, self._device, self._message.case.threads)
         try:
             # Without the last argument a provider that fails is replaced by the CPU's, with a line on stdout.
-            return onnxruntime.InferenceSession(
-                str(self._files[0]), options, providers=providers or None, enable_fallback=0
-            )
+            return onnxruntime.InferenceSession(str(self._files[0]), options, providers=providers, enable_fallback=0)
         except Exception as error:  # its exceptions share no class but this one
             raise outcome_of(self._device, "load_failed", error) from error
 
     def run(self) -> None:
-        if self._binding is None:
-            self._latest = self._session.run(self._names, self._inputs)
-        else:
-            self._session.run_with_iobinding(self._binding)
-            self._binding.synchronize_outputs()
+        try:
+            if self._binding is None:
+                self._latest = self._session.run(self._names, self._inputs)
+            else:
+                self._session.run_with_iobinding(self._binding)
+                self._binding.synchronize_outputs()
+        except Exception as error:
+            raise outcome_of(self._device, "inference_failed", error) from error
 
     def outputs(self) -> list[tuple[str, NDArray[Any]]]:
         latest = self._latest if self._binding is None else self._binding.copy_outputs_to_cpu()
@@ -157,7 +161,7 @@ class OnnxRuntimeSession:
             "fallback_share": len(left) / len(nodes),
         }
         if self._device == "cpu" and self._message.case.precision in ("fp16", "q4f16"):
-            told |= onnxruntime_profile.computed_in(self._profiled(1)[0])
+            told |= _onnxruntime_profile.computed_in(self._profiled(1)[0])
         return told
 
     def profile(self, runs: int) -> Profiled:
@@ -168,10 +172,10 @@ class OnnxRuntimeSession:
             raise Unsupported(f"{self._provider.name}: ONNX Runtime's profile has only the time to hand kernels over")
         nodes, durations_ns = self._profiled(runs)
         return Profiled(
-            "ONNX Runtime's profiler", durations_ns, onnxruntime_profile.operators(nodes, self._provider.name)
+            "ONNX Runtime's profiler", durations_ns, _onnxruntime_profile.operators(nodes, self._provider.name)
         )
 
-    def _profiled(self, runs: int) -> tuple[list[onnxruntime_profile.Event], list[int]]:
+    def _profiled(self, runs: int) -> tuple[list[_onnxruntime_profile.Event], list[int]]:
         with tempfile.TemporaryDirectory() as folder:
             options = self._options()
             options.enable_profiling = True
@@ -182,7 +186,7 @@ class OnnxRuntimeSession:
                 started = time.perf_counter_ns()
                 session.run(self._names, self._inputs)
                 durations_ns.append(time.perf_counter_ns() - started)
-            nodes = onnxruntime_profile.last_runs(Path(session.end_profiling()), runs)
+            nodes = _onnxruntime_profile.last_runs(Path(session.end_profiling()), runs)
         return nodes, durations_ns[_WARM:]
 
     def drop_outputs(self) -> None:

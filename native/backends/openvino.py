@@ -41,6 +41,7 @@ _DRIVERS = {
 }
 _PRECISION = {"fp16": "f16", "q4f16": "f16", "bf16": "bf16"}  # any other: f32
 _WARM = 3
+_VERSION = openvino.get_version().split("-")[0]
 # Layer types of its runtime graph that do a model's arithmetic.
 _PRODUCTS = ("FullyConnected", "MatMul", "Convolution", "Deconvolution", "GatherMatmul", "RNNCell", "RNNSeq")
 _TOLD = ("NUM_STREAMS", "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES")
@@ -63,11 +64,11 @@ def _why_not(core: Any, device: str) -> str | None:
     if device == "AUTO" or any(each.split(".")[0] == device for each in found):
         return None
     try:
-        core.get_property(device, "FULL_DEVICE_NAME")
-        words = "no such device"
+        core.get_property(device, "AVAILABLE_DEVICES")
+        words = "its plug-in finds none"
     except Exception as error:  # its exceptions are RuntimeErrors with C++ files in front
         words = _said(error)
-    return f"OpenVINO {openvino.__version__} has {', '.join(found)} here, no {device}: {words}; {_DRIVERS[device]}"
+    return f"OpenVINO {_VERSION} has {', '.join(found)} here, no {device}: {words}; {_DRIVERS[device]}"
 
 
 def _said(error: Exception) -> str:
@@ -82,11 +83,11 @@ class OpenVinoSession:
     """
 
     def __init__(self, message: CaseMessage) -> None:
-        self.runtime = {"openvino": openvino.get_version().split("-")[0]}
+        self.runtime = {"openvino": _VERSION}
         self._message = message
         self._device = _DEVICES[message.case.device]
         precision = message.case.precision
-        graph = message.artifact.onnx[DESCRIBE["reads"].get(precision, precision)]  # type: ignore[attr-defined]
+        graph = message.artifact.onnx["fp32" if precision == "bf16" else precision]
         self._hint = _PRECISION.get(precision, "f32")
         self._files = [Path(message.base) / name for name in (graph.file, *graph.external)]
         self._inputs: dict[str, NDArray[Any]] = {}
@@ -113,7 +114,12 @@ class OpenVinoSession:
         self._request = self._request_for(self._compiled)
         threads = self._told("INFERENCE_NUM_THREADS")
         told = {name.lower(): value for name in _TOLD if (value := self._told(name)) is not None}
-        return {"threads": threads, "openvino": {**told, "precision_hint": self._hint, **self._computed_in()}}
+        computed = self._computed_in()
+        doubts = []
+        if self._message.case.precision.startswith("int8") and computed and not computed.keys() & {"i8", "u8"}:
+            doubts = [f"an int8 graph, but OpenVINO computes its products in {' and '.join(sorted(computed))}"]
+        about = {**told, "precision_hint": self._hint, "computed_in": computed}
+        return {"threads": threads, "openvino": about, "doubts": doubts}
 
     def _compile(self, profiled: bool) -> Any:
         """No cache is asked for, so the load is a true one."""
@@ -149,15 +155,15 @@ class OpenVinoSession:
             return None
         return sorted(found) if isinstance(found, set) else found
 
-    def _computed_in(self) -> dict[str, Any]:
-        """{"computed_in": {precision: layers}} of the matrix products and convolutions, where it tells."""
+    def _computed_in(self) -> dict[str, int]:
+        """Layers by precision of the matrix products and convolutions; empty where it does not tell."""
         try:
             nodes = self._compiled.get_runtime_model().get_ops()
         except Exception:
             return {}
         about = [node.get_rt_info() for node in nodes]
         precisions = Counter(_text(each["runtimePrecision"]) for each in about if _text(each["layerType"]) in _PRODUCTS)
-        return {"computed_in": dict(precisions)}
+        return dict(precisions)
 
     def run(self) -> None:
         self._latest = self._request.infer(share_outputs=False)

@@ -19,6 +19,7 @@ import platformdirs
 from harness.core.errors import Unsupported
 
 PLUG_IN = "onnxruntime-ep-webgpu"
+_INSTALL = "pip install 'model-benchmark-harness[webgpu]'"
 _ALLOW_SOFTWARE = "ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER"
 _CHOSEN_BY_USER = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 # Where Chromium and its kin keep their SwiftShader; the embedded one is unpacked into the cache.
@@ -37,7 +38,7 @@ def plug_in(runtime: Any) -> dict[str, str]:
     try:
         import onnxruntime_ep_webgpu
     except ImportError as error:
-        raise Unsupported(f"{error}: pip install {PLUG_IN}") from error
+        raise Unsupported(f"{error}: {_INSTALL}") from error
     name = onnxruntime_ep_webgpu.get_ep_name()
     if not _devices(runtime, name):
         # It only counts where there is no GPU; the adapter is then named for what it is.

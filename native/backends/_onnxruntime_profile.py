@@ -12,7 +12,6 @@ from typing import Any
 
 from harness.core.events import Operator
 
-_CPU = "CPUExecutionProvider"
 _WITH_GRAPHS = ("If", "Loop", "Scan")
 _INSERTED = "InsertedPrecisionFreeCast"
 Event = dict[str, Any]
@@ -46,9 +45,8 @@ def operators(nodes: list[Event], asked: str) -> list[Operator]:
 
 
 def computed_in(nodes: list[Event]) -> dict[str, Any]:
-    """{"computed_in": {type of the first float input: nodes}, "casts_inserted": n} of one run.
-
-    The CPU provider has few fp16 kernels; around the others ORT puts Casts that the graph has not.
+    """{"computed_in": {type of the first float input: nodes}, "casts_inserted": n, "doubts": [words]} of one run of an
+    fp16 graph. The CPU provider has few fp16 kernels; around the others ORT puts Casts that the graph has not.
     """
     types: Counter[str] = Counter()
     casts = 0
@@ -59,7 +57,9 @@ def computed_in(nodes: list[Event]) -> dict[str, Any]:
         named = [next(iter(each)) for each in node["args"].get("input_type_shape", []) if each]
         if found := next((name for name in named if name.startswith(("float", "bfloat"))), None):
             types["float32" if found == "float" else found] += 1
-    return {"computed_in": dict(types), "casts_inserted": casts}
+    behind = f"{types['float32']} of {types.total()} nodes, behind {casts} Casts that ONNX Runtime put in"
+    doubts = [f"of an fp16 graph, computed in fp32 on this CPU: {behind}"] if types["float32"] else []
+    return {"computed_in": dict(types), "casts_inserted": casts, "doubts": doubts}
 
 
 def _self_times(nodes: list[Event]) -> list[tuple[Event, int]]:

@@ -25,26 +25,25 @@ class Provider:
     waits: bool = False
 
 
-_HOST_BUILD = "pip install onnxruntime"
 PROVIDERS = {
-    "cpu": Provider("CPUExecutionProvider", _HOST_BUILD),
+    "cpu": Provider("CPUExecutionProvider", "pip install 'model-benchmark-harness[onnxruntime]'"),
     "cuda": Provider(
         "CUDAExecutionProvider",
-        "pip install onnxruntime-gpu, beside NVIDIA's driver",
+        "pip install onnxruntime-gpu in place of onnxruntime, beside NVIDIA's driver",
         {"device_id": "0", "use_tf32": "0"},
         memory="cuda",
         waits=True,
     ),
     "tensorrt": Provider(
         "TensorrtExecutionProvider",
-        "pip install onnxruntime-gpu tensorrt, beside NVIDIA's driver",
+        "pip install onnxruntime-gpu tensorrt in place of onnxruntime, beside NVIDIA's driver",
         {"device_id": "0"},
         memory="cuda",
         waits=True,
     ),
     "migraphx": Provider(
         "MIGraphXExecutionProvider",
-        "pip install onnxruntime-migraphx, beside ROCm",
+        "pip install onnxruntime-migraphx in place of onnxruntime, beside ROCm",
         {"device_id": "0"},
         memory="cuda",  # ORT's one name for the memory of a GPU that HIP or CUDA drives
         waits=True,
@@ -52,23 +51,27 @@ PROVIDERS = {
     # Of its two formats the older one computes in fp16 on the GPU, whatever the graph says.
     "coreml": Provider("CoreMLExecutionProvider", "pip install onnxruntime, on macOS", {"ModelFormat": "MLProgram"}),
     "directml": Provider(
-        "DmlExecutionProvider", "pip install onnxruntime-directml, on Windows", {"device_id": "0"}, memory="dml"
+        "DmlExecutionProvider",
+        "pip install onnxruntime-directml in place of onnxruntime, on Windows",
+        {"device_id": "0"},
+        memory="dml",
     ),
     "openvino": Provider(
         "OpenVINOExecutionProvider",
-        "pip install onnxruntime-openvino",
+        "pip install onnxruntime-openvino in place of onnxruntime",
         {"device_type": "CPU", "precision": "FP32", "num_of_threads": "{threads}"},
     ),
     # Its default is to compute fp32 graphs in fp16.
     "qnn": Provider(
         "QNNExecutionProvider",
-        "pip install onnxruntime-qnn, on Windows for Arm",
+        "pip install onnxruntime-qnn in place of onnxruntime, on Windows for Arm",
         {"backend_type": "htp", "enable_htp_fp16_precision": "0"},
     ),
     # Its `synchronize_outputs` was seen to return in microseconds while the adapter had 13 ms of work left.
-    "webgpu": Provider("WebGpuExecutionProvider", "pip install onnxruntime-ep-webgpu", memory="webgpu"),
+    "webgpu": Provider("WebGpuExecutionProvider", "pip install 'model-benchmark-harness[webgpu]'", memory="webgpu"),
 }
 _GONE = ("device lost", "device removed", "device hung", "dxgi_error_device", "cudaerrordevicesunavailable")
+_ARENA_FULL = "smaller than requested bytes"
 _NO_DEVICE = (
     "driver version is insufficient",
     "no cuda-capable device",
@@ -78,18 +81,16 @@ _NO_DEVICE = (
 
 
 def missing(runtime: Any, device: str) -> str | None:
-    """Why this build of ONNX Runtime has no such provider, with the install line; None when it has it."""
-    provider = PROVIDERS[device]
-    offered = runtime.get_available_providers()
-    plugged = sorted({found.ep_name for found in runtime.get_ep_devices()} - set(offered))
-    if provider.name in (*offered, *plugged):
+    """Why this ONNX Runtime has no such provider, with the install line; None when it has it."""
+    provider, offered = PROVIDERS[device], runtime.get_available_providers()
+    if provider.name in offered or _plugged(runtime, provider):
         return None
-    has = ", ".join([*offered, *plugged])
+    has = ", ".join(offered)
     return f"ONNX Runtime {runtime.__version__} has no {provider.name} here, but {has}: {provider.install}"
 
 
-def register(runtime: Any, options: Any, device: str, threads: int) -> list[Any]:
-    """What `InferenceSession` takes as `providers`; a plug-in goes into `options` instead, and the list is empty.
+def register(runtime: Any, options: Any, device: str, threads: int) -> list[Any] | None:
+    """What `InferenceSession` takes as `providers`; None for a plug-in, whose device goes into `options`.
 
     Raises Unsupported where the provider is not there.
     """
@@ -97,13 +98,18 @@ def register(runtime: Any, options: Any, device: str, threads: int) -> list[Any]
         raise Unsupported(reason)
     provider = PROVIDERS[device]
     settings = {key: value.format(threads=threads) for key, value in provider.options.items()}
-    if provider.name in runtime.get_available_providers():
-        # What it does not take goes to the CPU provider, which is counted and told.
-        rest = [] if device == "cpu" else ["CPUExecutionProvider"]
-        return [(provider.name, settings), *rest]
-    found = next(each for each in runtime.get_ep_devices() if each.ep_name == provider.name)
-    options.add_provider_for_devices([found], settings)
-    return []
+    # A plug-in stands among the available ones too, but a session that is given its name alone leaves it out.
+    if plugged := _plugged(runtime, provider):
+        options.add_provider_for_devices(plugged[:1], settings)
+        return None
+    # What it does not take goes to the CPU provider, which is counted and told.
+    return [(provider.name, settings), *([] if device == "cpu" else [PROVIDERS["cpu"].name])]
+
+
+def _plugged(runtime: Any, provider: Provider) -> list[Any]:
+    """The devices of a provider that came from a library of its own."""
+    devices = runtime.get_ep_devices()
+    return [each for each in devices if each.ep_name == provider.name and "library_path" in each.ep_metadata]
 
 
 def bind_inputs(runtime: Any, session: Any, device: str, inputs: dict[str, Any]) -> Any:
@@ -131,6 +137,8 @@ def outcome_of(device: str, code: str, error: Exception) -> BackendFailed | Unsu
         return Unsupported(f"{PROVIDERS[device].name}: {_tail(words)}")
     if any(each in words.lower() for each in _GONE):
         return BackendFailed("device_lost", _tail(words))
+    if _ARENA_FULL in words.lower():
+        return BackendFailed("out_of_memory", _tail(words))
     return as_outcome(code, error)
 
 
