@@ -72,11 +72,11 @@ PROVIDERS = {
 }
 _GONE = ("device lost", "device removed", "device hung", "dxgi_error_device", "cudaerrordevicesunavailable")
 _ARENA_FULL = "smaller than requested bytes"
-_NO_DEVICE = (
+_NOT_HERE = (
     "driver version is insufficient",
     "no cuda-capable device",
     "failed to get a webgpu adapter",
-    "no supported adapters",
+    "but the device does not support it",  # a shader needs f16, which this adapter has not
 )
 
 
@@ -131,9 +131,9 @@ def bind_outputs(binding: Any, names: list[str], device: str, outputs: str) -> N
 
 
 def outcome_of(device: str, code: str, error: Exception) -> BackendFailed | Unsupported:
-    """A foreign error as the Round's outcome: a device that is not there is Unsupported, one that went is a failure."""
+    """A foreign error as the Round's outcome: what a device cannot do is Unsupported, one that went is a failure."""
     words = str(error)
-    if device != "cpu" and any(each in words.lower() for each in _NO_DEVICE):
+    if device != "cpu" and any(each in words.lower() for each in _NOT_HERE):
         return Unsupported(f"{PROVIDERS[device].name}: {_tail(words)}")
     if any(each in words.lower() for each in _GONE):
         return BackendFailed("device_lost", _tail(words))
@@ -145,4 +145,5 @@ def outcome_of(device: str, code: str, error: Exception) -> BackendFailed | Unsu
 def _tail(words: str, most: int = 300) -> str:
     """ORT begins with files, lines and signatures; what is to be said stands at the end."""
     line = words.strip().splitlines()[-1] if words.strip() else "it gave no reason"
+    line = line.rsplit(" was false. ", 1)[-1]
     return line if len(line) <= most else f"… {line[-most:]}"

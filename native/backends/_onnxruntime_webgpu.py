@@ -67,6 +67,14 @@ def provenance(runtime: Any) -> dict[str, Any]:
     return {"software": taken[0]["software"], "adapter": {**taken[0], "description": names, **_driver()}}
 
 
+def offered() -> str:
+    """What there was to choose from, in words that end a sentence; empty where it is not known."""
+    if sys.platform != "linux":
+        return ""
+    names = [each["description"] for each in vulkan_adapters()]
+    return f"; Vulkan offers {', '.join(names) or 'none: install its loader and the driver of a GPU'}"
+
+
 def vulkan_adapters() -> list[dict[str, Any]]:
     """What Vulkan offers this process: description, vendor and device numbers, software; empty without a loader."""
     try:

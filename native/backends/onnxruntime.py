@@ -128,7 +128,10 @@ class OnnxRuntimeSession:
             # Without the last argument a provider that fails is replaced by the CPU's, with a line on stdout.
             return onnxruntime.InferenceSession(str(self._files[0]), options, providers=providers, enable_fallback=0)
         except Exception as error:  # its exceptions share no class but this one
-            raise outcome_of(self._device, "load_failed", error) from error
+            outcome = outcome_of(self._device, "load_failed", error)
+            if self._device == "webgpu" and isinstance(outcome, Unsupported):
+                outcome = Unsupported(f"{outcome}{_onnxruntime_webgpu.offered()}")
+            raise outcome from error
 
     def run(self) -> None:
         try:
@@ -165,8 +168,8 @@ class OnnxRuntimeSession:
         return told
 
     def profile(self, runs: int) -> Profiled:
-        """A second session with ONNX Runtime's profiler on; times are whole microseconds per kernel, and what lies
-        between kernels (and, for a run, Python) is in no operator.
+        """A second session with ONNX Runtime's profiler on, in whole microseconds per kernel. Its bookkeeping, some
+        microseconds per kernel, is partly in them; what lies between kernels, and Python, is in no operator.
         """
         if self._provider.memory is not None:
             raise Unsupported(f"{self._provider.name}: ONNX Runtime's profile has only the time to hand kernels over")

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import openvino
@@ -12,6 +14,7 @@ import pytest
 from harness.core.events import CaseMessage, Done, Profile, Refused
 from harness.core.nouns import Artifact, LoopPolicy
 from native.backends import openvino as backend
+from native.backends.openvino import operators_of
 from tests.making import make_case
 from tests.native.ort_rounds import do_round, furthest, in_precision
 
@@ -85,6 +88,19 @@ def test_a_profile_has_the_layers_that_ran_in_each_run(tiny_bert: Tiny) -> None:
     products = heard.told("provenance")["openvino"]["computed_in"]["f32"]
     assert calls["FullyConnected"] + calls.get("MatMul", 0) == products * profile.runs
     assert {each.device for each in profile.operators} == {"CPU"}
+
+
+def _layer(kind: str, mean_us: int, executed_by: str = "jit_f32") -> SimpleNamespace:
+    return SimpleNamespace(node_type=kind, exec_type=executed_by, real_time=timedelta(microseconds=mean_us))
+
+
+def test_what_came_before_is_taken_out_of_the_means() -> None:
+    """3 runs of 3000 µs altogether, then 20 of 10 µs: the mean of all 23 is 139 µs, rounded down."""
+    early = [_layer("MatMul", 1000), _layer("MatMul", 50), _layer("Add", 0, "undef"), _layer("Result", 3)]
+    late = [_layer("MatMul", 3200 // 23), _layer("MatMul", 50), _layer("Add", 0, "undef"), _layer("Result", 3)]
+    (only,) = operators_of(early, late, 20, "CPU")
+    assert (only.operator, only.device, only.count) == ("MatMul", "CPU", 40)
+    assert 0 <= 20 * (10 + 50) * 1000 - only.self_ns < 23_000, "each mean is less than 1 µs too low"
 
 
 def test_outputs_are_the_sessions_own_and_not_what_the_next_run_writes_over(tiny_bert: Tiny) -> None:

@@ -1,5 +1,6 @@
 """ONNX Runtime through a real worker: its answers, where its nodes ran, its profile, and what it lacks here."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_webgpu_without_a_browser_is_right_and_its_adapter_is_named(tiny_bert: T
     placed = heard.told("placement")
     assert placed["providers"]["WebGpuExecutionProvider"] > len(placed["fallbacks"])
     assert placed["providers"].get("CPUExecutionProvider", 0) == len(placed["fallbacks"])
+
+
+def test_an_adapter_that_is_refused_is_named(tiny_bert: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime_ep_webgpu")
+    if sys.platform != "linux":
+        pytest.skip("only here the adapters are Vulkan's")
+    monkeypatch.setenv("VK_DRIVER_FILES", str(tmp_path / "none.json"))
+    heard = do_round(tiny_bert, backend="onnxruntime", device="webgpu")
+    assert isinstance(heard.last, Refused)
+    assert "Vulkan offers none" in heard.last.reason or "libvulkan.so.1" in heard.last.reason
 
 
 def test_outputs_are_not_left_where_nothing_waits_for_them(tiny_bert: Tiny) -> None:

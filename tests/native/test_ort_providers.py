@@ -159,6 +159,7 @@ def test_every_absent_device_names_its_provider_and_what_to_install(
         ("EP_FAIL : WebGPU device lost (2): A valid external Instance reference no longer exists.", "device_lost"),
         ("DmlCommandRecorder.cpp(371): 887A0005 DXGI_ERROR_DEVICE_REMOVED", "device_lost"),
         ("CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version", None),
+        ("Program Gather requires f16 but the device does not support it.", None),
         ("CUDA failure 100: no CUDA-capable device is detected", None),
         ("Could not find an implementation for Foo(1)", "load_failed"),
     ],
