@@ -1,6 +1,7 @@
 """A tiny BERT and its graphs in each precision, made with ONNX Runtime's own tools: enough to try what a page's runtime
 says to each. How precisions are made for measuring is the exporters' affair."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,25 +10,26 @@ import numpy as np
 import onnx
 
 from harness.core.nouns import Artifact, Graph
-from tests.exporters.asking import architecture_request, must_export
 
 BLOCK = 32  # weights that share a scale; the tiny BERT's matrices are no smaller
 
 
-def make_artifact_in_all_precisions(folder: Path) -> Artifact:
-    """Export a tiny BERT in fp32, make the other graphs beside it, and write the manifest that names them all."""
-    exported = must_export(architecture_request("bert", batch_size=2, length=32), folder)
-    fp32 = folder / exported.artifact.onnx["fp32"].file
-    graphs = dict(exported.artifact.onnx)
-    inputs = exported.arrays("inputs")
+def make_in_all_precisions(artifact: Artifact, source: Path, folder: Path) -> Artifact:
+    """The Artifact of `source`, copied to `folder` with the other graphs beside the fp32 one, and a manifest of all."""
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    fp32 = folder / artifact.onnx["fp32"].file
+    inputs = {
+        tensor.name: np.fromfile(folder / tensor.file, tensor.dtype).reshape(tensor.shape) for tensor in artifact.inputs
+    }
+    graphs = dict(artifact.onnx)
     for precision, make in _MAKERS.items():
         file = folder / "onnx" / precision / "model.onnx"
         file.parent.mkdir(parents=True)
         make(fp32, file, inputs)
         graphs[precision] = Graph(file=str(file.relative_to(folder)))
-    artifact = exported.artifact.model_copy(update={"onnx": graphs})
-    (folder / "artifact.json").write_text(artifact.model_dump_json())
-    return artifact
+    made = artifact.model_copy(update={"onnx": graphs})
+    (folder / "artifact.json").write_text(made.model_dump_json())
+    return made
 
 
 def _fp16(fp32: Path, file: Path, inputs: dict[str, Any]) -> None:
@@ -72,7 +74,7 @@ def _in_blocks(fp32: Path) -> onnx.ModelProto:
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=False)
+    halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=True)
     return halved
 
 
