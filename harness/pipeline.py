@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
+from harness.plan.profiling import ThenProfiling
 from harness.plan.schedule import Interleaved, Schedule
 from harness.steps.devices import device_is_back, received, tell_device
 from harness.steps.exporting import export_all
@@ -21,6 +22,7 @@ from harness.steps.recording import recording
 from harness.steps.results import metrics_of, result_of, results_of
 from harness.steps.resuming import read_interrupted, refuse_other_artifacts
 from harness.steps.reusing import results_elsewhere
+from harness.steps.roofs import with_roofs
 from harness.steps.versions import stamped
 from harness.steps.workplace import Workplace
 from harness.store.live import LiveStore
@@ -58,8 +60,11 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
         refuse_other_artifacts(history, exported.artifacts)
         plan = await fetch_all(exported.plan, workplace)
         plan = await received(plan, history, workplace)
-        records.begin(await quietened(run.model_copy(update={"plan": plan}), workplace), history)
+        run = await quietened(run.model_copy(update={"plan": plan}), workplace)
+        records.begin(await with_roofs(run, plan, workplace), history)
         schedule: Schedule = Interleaved(plan)
+        if plan.policy.profile:
+            schedule = ThenProfiling(schedule, plan)
         while planned := schedule.next(history):
             await device_is_back(planned, workplace)
             workplace.watcher.round_started(planned, schedule.total)

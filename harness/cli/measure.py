@@ -280,18 +280,21 @@ def _carry_out(
 
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
+    from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons
     from harness.analyse.pairs import side_by_side
     from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
+    from harness.show.bottlenecks import profiles_as_json
     from harness.show.versions import comparisons_as_json
 
     compared = comparisons(side_by_side(outcome.results), outcome.rounds)
+    profiles = profiles_of(outcome.rounds)
     if as_json:
         more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared, outcome.run.run_id)}
-        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, **more)))
+        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, profiles_as_json(profiles), **more)))
     else:
-        print_run(outcome.run, outcome.results, compared)
+        print_run(outcome.run, outcome.results, compared, profiles)
     return _exit_code(outcome)
 
 

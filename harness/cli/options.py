@@ -116,6 +116,10 @@ _SELECTION = [
         "--refresh-older-than", type=float, metavar="DAYS", help="--incremental, but nothing older than this."
     ),
     click.option("--force", is_flag=True, default=None, help="Measure everything, whatever --incremental says."),
+    click.option("--profile", is_flag=True, default=None, help="After the timing: which operators take how long."),
+    click.option(
+        "--roofline", is_flag=True, default=None, help="First: what this machine reaches; how near each case is."
+    ),
     click.option(
         "--quiet",
         type=click.Choice(["warn", "strict", "off"]),

@@ -206,6 +206,8 @@ class Policy(Frozen):
     budget_ns: int = Field(default=20_000_000_000, description="warm-up and sampling of all Rounds of one Case")
     seed: int = 0
     quiet: Literal["warn", "strict", "off"] = Field(default="warn", description="what noise on the machine leads to")
+    profile: bool = Field(default=False, description="after the timing a Round per Case that looks at its operators")
+    roofline: bool = Field(default=False, description="first a micro-benchmark of what the machine reaches")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
 
     def loop(self) -> LoopPolicy:

@@ -1,7 +1,8 @@
 """Journal records → the Run and its Rounds, purely; measuring and `db rebuild` both go through here.
 
-Records: `run`, then `point` (one of the Plan whose export failed) and `quiet` (the machine before the first Round),
-`round` … `event` … `verdict` … `round_end`, then `run_end`; after it `resumed`, where the Run was gone on with.
+Records: `run`, then `point` (one of the Plan whose export failed), `quiet` (the machine before the first Round) and
+`roofs` (what it reaches, where that was asked for), `round` … `event` … `verdict` … `round_end`, then `run_end`; after
+it `resumed`, where the Run was gone on with.
 
 What notes carry in `data`:
     provenance   anything, merged into the Round's provenance; its key `runtime` (package → version) into the runtime
@@ -62,6 +63,8 @@ def assemble(records: Iterable[Mapping[str, Any]]) -> Assembled:
                 run = with_point(run, PlannedCase.model_validate(record["point"]))
             elif kind == "quiet" and run is not None:
                 run = run.model_copy(update={"machine": {**run.machine, "quiet": record["quiet"]}})
+            elif kind == "roofs" and run is not None:
+                run = run.model_copy(update={"machine": {**run.machine, "roofs": record["roofs"]}})
             elif kind == "round":
                 started[round_id] = [record]
             elif kind in ("event", "verdict", "round_end") and round_id in started:
@@ -147,6 +150,7 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
                 console.append(f"console: {_COLOURS.sub('', event.text)}")
         elif record["record"] == "verdict":
             fields["verdict"] = Verdict.model_validate(record["verdict"])
+    _merge(fields["provenance"], begin.get("about") or {})
     if begin.get("artifact") is not None:
         fields["provenance"]["artifact"] = begin["artifact"]
     _keep_peaks(fields["memory_bytes"], end.get("memory_bytes") or {})

@@ -36,6 +36,8 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
     A Round that failed by wrong output makes the Case failed; its timings stay in the metrics, but nothing that is
     not ok is ever ranked.
     """
+    profiles = [one for one in rounds if one.purpose == "profile"]
+    rounds = [one for one in rounds if one.purpose == "timing"]
     if not rounds:
         raise ValueError(f"case {case.case_id} has no Rounds")
     failed = [one for one in rounds if one.outcome == "failed"]
@@ -65,9 +67,15 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         stopped_by=tuple(dict.fromkeys(one.stopped_by for one in timed if one.stopped_by)),
         correct=_verdict(rounds),
         clock=clock(timed),
-        doubts=doubts(case, rounds),
+        doubts=(*doubts(case, rounds), *_about_profiles(profiles)),
         measured_at=min(one.started_at for one in rounds),
     )
+
+
+def _about_profiles(profiles: Sequence[Round]) -> list[str]:
+    """A profile that could not be had takes nothing from what was timed."""
+    without = [one for one in profiles if one.outcome != "ok"]
+    return [f"no profile: {one.code or one.outcome}: {one.reason}" for one in without]
 
 
 def runtime_label(rounds: Sequence[Round]) -> str | None:

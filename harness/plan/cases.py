@@ -75,6 +75,7 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
     policy = Policy(
         rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
         silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
+        profile=selection.profile, roofline=selection.roofline,
     )  # fmt: skip
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
 

@@ -54,6 +54,8 @@ class Selection(Frozen):
     refresh_older_than: float | None = Field(default=None, strict=True, gt=0, le=36_500, description="days")
     force: StrictBool = False
     quiet: Literal["warn", "strict", "off"] = "warn"
+    profile: StrictBool = False
+    roofline: StrictBool = False
 
     @property
     def reuses(self) -> bool:

@@ -39,6 +39,8 @@ class Recording:
             if point != before[point.case.case_id]:
                 self.journal.append({"record": "point", "point": point})
         self.journal.append({"record": "quiet", "quiet": run.machine["quiet"]})
+        if "roofs" in run.machine:
+            self.journal.append({"record": "roofs", "roofs": run.machine["roofs"]})
         self.journal.sync()
         self.run = run
         self._tell_store(history)

@@ -24,6 +24,11 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider"}
 _ERRORS_ONLY = 3
 
 
+def available() -> dict[str, str | None]:
+    """`--hardware` name → null where it can run here, else why not."""
+    return {"onnxruntime": None}
+
+
 def open_session(message: CaseMessage) -> Session:
     return OnnxRuntimeSession(message)
 

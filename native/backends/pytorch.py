@@ -25,6 +25,11 @@ from harness.core.events import CaseMessage
 from native.seam import Profiled, Session, as_outcome, read_inputs, size_of
 
 
+def available() -> dict[str, str | None]:
+    """`--hardware` name → null where it can run here, else why not."""
+    return {"cpu": None}
+
+
 def open_session(message: CaseMessage) -> Session:
     torch.set_num_threads(message.case.threads)
     # One inference at a time: a second pool could only take cores from the first.

@@ -9,14 +9,14 @@ import pytest
 from harness import catalog
 from harness.core.events import Done, Event, Failed, Hello, Refused
 from harness.execute.drivers import Tab
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.page import PageExecutor
 from harness.measure.host import memory_of_tree
 from tests.execute.page_rounds import assign, processes
 
 
 async def do_rounds(assignment: Assignment, meddle: Any = None, times: int = 1) -> list[list[Event]]:
-    executor = PageExecutor(memory_of_tree)
+    executor = PageExecutor(Probes(memory_of_tree))
     heard: list[list[Event]] = []
     try:
         for _ in range(times):
