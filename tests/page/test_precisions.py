@@ -1,5 +1,6 @@
 """Every precision in a real browser: right, refused in plain words, or broken and called so."""
 
+import asyncio
 import json
 import math
 import subprocess
@@ -12,9 +13,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from harness import catalog
-from harness.core.events import Done, Failed, Note, Refused
+from harness.core.events import Conversation, Done, Failed, Note, Profile, Refused
 from harness.core.nouns import PRECISIONS, Graph, LoopPolicy
 from harness.core.wording import code_by_words, is_refusal
+from harness.execute.executor import Assignment, Probes
+from harness.execute.page import PageExecutor
+from harness.measure.host import memory_of_tree
 from tests.core.test_wording import PLAIN, SAID
 from tests.page.artifacts import case_message
 from tests.page.conductor import PAGE_ROOT, Spoken
@@ -71,6 +75,35 @@ def test_halves_need_an_adapter_that_has_them(talk: Talk, bert_dir: Path, precis
     spoken = talk(message=case_message(bert_dir, "webgpu", precision=precision, policy=SHORT), artifact_dir=bert_dir)
     assert spoken.conversation.last == Refused(reason=f"the adapter has no shader-f16, which {precision} needs")
     assert spoken.of("phase", phase="load") == [], "nothing is loaded for that"
+
+
+@pytest.mark.parametrize("precision", ["fp16", "q4f16"])
+def test_halves_are_computed_where_the_adapter_has_them(bert_dir: Path, tmp_path: Path, precision: str) -> None:
+    message = case_message(bert_dir, "webgpu", precision=precision)
+    case = message.case.model_copy(update={"browser": "firefox"})
+    assignment = Assignment(
+        "r", case, message.artifact, bert_dir, tmp_path, SHORT, silence_limit_s=90, purpose="profile"
+    )  # fmt: skip
+    conversation, profile = asyncio.run(one_round(assignment))
+    assert isinstance(conversation.last, Done), conversation.last
+    for index, file in enumerate(sorted((bert_dir / "expected").iterdir())):
+        made = np.fromfile(tmp_path / "last" / f"{index}.bin", dtype=np.float32)
+        assert cosine(made, np.fromfile(file, dtype=np.float32)) > LEAST_COSINE[precision]
+    product = {"fp16": "Gemm", "q4f16": "MatMulNBits"}[precision]
+    # Six products with weights in each of two layers; the pooler's is another kind in one of the graphs.
+    (row,) = (each for each in profile.operators if each.operator == product)
+    assert row.device == "WebGpuExecutionProvider" and row.count >= 12 * profile.runs and row.self_ns > 0
+
+
+async def one_round(assignment: Assignment) -> tuple[Conversation, Profile]:
+    """What was said, and the profile among it."""
+    executor, conversation, notes = PageExecutor(Probes(memory_of_tree)), Conversation(), []
+    async for event in executor.execute(assignment):
+        conversation.accept(event)
+        notes += [event.data] if isinstance(event, Note) and event.kind == "profile" else []
+    await executor.close()
+    assert len(notes) == 1, conversation.last
+    return conversation, Profile.model_validate(notes[0])
 
 
 def test_weights_in_blocks_run_on_webgpu(talk: Talk, bert_dir: Path) -> None:
