@@ -63,6 +63,10 @@ def _why_not(device: str) -> str | None:
     return missing(onnxruntime, device)
 
 
+def _unknown(reason: str) -> dict[str, Any]:
+    return {"providers": {}, "fallbacks": [], "fallback_share": None, "reason": reason}
+
+
 class OnnxRuntimeSession:
     """`InferenceSession.run` from host arrays to host arrays; where a device has memory of its own, the inputs are
     there before, and a run ends when the outputs are on the host, or, left there, when the device says so.
@@ -149,13 +153,15 @@ class OnnxRuntimeSession:
 
     def placement(self) -> dict[str, Any]:
         """From the session's own record of which provider each node was given to, before a provider fuses them."""
+        if not hasattr(self._session, "get_provider_graph_assignment_info"):
+            return _unknown(f"ONNX Runtime {onnxruntime.__version__} does not tell where nodes went")
         nodes = [
             (part.ep_name, node)
             for part in self._session.get_provider_graph_assignment_info()
             for node in part.get_nodes()
         ]
         if not nodes:
-            return {"providers": {}, "fallbacks": [], "fallback_share": None, "reason": "no node was recorded"}
+            return _unknown("no node was recorded")
         names = [name for name, _ in nodes]
         left = [f"{node.op_type} ({node.name})" for name, node in nodes if name != self._provider.name]
         told = {
@@ -164,6 +170,7 @@ class OnnxRuntimeSession:
             "fallback_share": len(left) / len(nodes),
         }
         if self._device == "cpu" and self._message.case.precision in ("fp16", "q4f16"):
+            self._session = None  # two at a time would stand in the peak of memory
             told |= _onnxruntime_profile.computed_in(self._profiled(1)[0])
         return told
 
