@@ -2,8 +2,9 @@
  * A GPU's own clock around what somebody else submits: each compute pass writes two timestamps.
  *
  * Runtimes make their passes themselves, and onnxruntime-web 1.30's native WebGPU provider never calls what
- * `env.webgpu.profiling` names (only the older one in `ort.all` does). So `beginComputePass` is wrapped while
- * runs are profiled, and never while runs are timed.
+ * `env.webgpu.profiling` names (only the older one in `ort.all` does); its profiler wants a session of its own, and puts
+ * each kernel into a pass of its own. So `beginComputePass` is wrapped while runs are profiled, and never while runs are
+ * timed.
  *
  * @typedef {object} OnGpu one run by the GPU's own clock
  * @property {number} span_ns from the first pass's beginning to the last one's end

@@ -176,8 +176,8 @@ def test_what_is_not_offered_is_unsupported(
     assert isinstance(last, Refused) and last.reason.startswith(reason)
 
 
-def test_the_runtime_still_has_no_gpu_profile_of_its_own() -> None:
-    """Once it has, its names for the kernels are worth more than our wrapped passes."""
+def test_the_runtime_still_tells_no_gpu_times_of_the_session_that_is_timed() -> None:
+    """Once it does, its names for the kernels are worth more than our wrapped passes."""
     dist = PAGE_ROOT / "node_modules" / "onnxruntime-web" / "dist"
     assert "webgpu.profiling" in (dist / "ort.all.mjs").read_text(encoding="utf-8")
     assert "webgpu.profiling" not in (dist / "ort.webgpu.mjs").read_text(encoding="utf-8")
