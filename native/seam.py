@@ -8,7 +8,7 @@ import math
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,15 @@ class Session(Protocol):
 
     def drop_outputs(self) -> None:
         """Let go of the latest outputs, before a timed region: freeing them is not part of an inference."""
+        ...
+
+
+@runtime_checkable
+class TellsMemory(Protocol):
+    """A Session whose device has an allocator of its own; the host's memory is seen from outside."""
+
+    def memory(self) -> dict[str, int]:
+        """Source → bytes, asked once, when all runs are over; a peak is one since before the model was loaded."""
         ...
 
 

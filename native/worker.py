@@ -35,7 +35,7 @@ from harness.core.events import (
 )  # fmt: skip
 from harness.core.wording import code_by_words
 from native.loop import Clock, Work, perf_counter_clock, run_loop
-from native.seam import Session, as_outcome
+from native.seam import Session, TellsMemory, as_outcome
 
 Emit = Callable[[Event], None]
 WARM_BEFORE_PROFILE = 5
@@ -143,6 +143,8 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
         before_sample=session.drop_outputs,
     )
     stopped_by = run_loop(clock, work, message.policy, emit)
+    if isinstance(session, TellsMemory) and (held := session.memory()):
+        emit(Note(kind="memory", text="the device's allocator", data=held))
     for outputs in (*pending, _write_outputs(session, message, "last")):
         emit(outputs)
     if message.first_round:

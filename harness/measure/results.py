@@ -171,6 +171,8 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         if case.platform != "wasm" and share is None and (why := _part(one, "placement").get("reason")):
             found.append(f"whether nodes fell back to the CPU is not known: {why}")
+        for own in (one.provenance.get("doubts"), _part(one, "placement").get("doubts")):
+            found += [each for each in own if isinstance(each, str)] if isinstance(own, list) else []
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:
             found.append(f"threads used: {threads}, asked for: {case.threads}")

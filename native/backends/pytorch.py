@@ -1,16 +1,37 @@
-"""PyTorch, eager: the module that transformers builds from the Artifact's `hf/` folder."""
+"""PyTorch: the module that transformers builds from the Artifact's `hf/` folder, on each of PyTorch's devices.
+
+`run` begins with inputs on the host, as a page's does, and ends when the work is done and its outputs are where the
+Case wants them. PYTORCH_ENABLE_MPS_FALLBACK is left alone, and is off unless the user sets it: an operator that a
+device lacks then raises instead of running elsewhere.
+"""
 
 DESCRIBE = {
     "name": "pytorch",
     "side": "native",
     "formats": ["hf"],
-    "precisions": ["fp32"],
-    "platforms": {"cpu": {"devices": ["cpu"]}},
+    "precisions": ["fp32", "fp16", "bf16", "int8"],
+    "reads": {"fp16": "fp32", "bf16": "fp32", "int8": "fp32"},
+    "refuses": {
+        "int8-static": "static quantisation in PyTorch needs a graph from torch.export and a calibration: not here",
+        "int4": "PyTorch's int4 kernels are made for bf16 activations; for fp32 ones, which int4 means here, its CPU"
+        " code is many times slower than fp32 itself",
+        "q4f16": "PyTorch's int4 kernels are made for bf16 activations, not for fp16",
+    },
+    "platforms": {
+        "cpu": {"devices": ["cpu"]},
+        "cuda": {"devices": ["cuda"]},
+        "rocm": {"devices": ["rocm"]},
+        "mps": {"devices": ["mps"]},
+        "xpu": {"devices": ["xpu"]},
+    },
     "packages": ["torch", "transformers"],
     "install": "pip install 'model-benchmark-harness[pytorch]'",
+    "outputs": ["host", "device"],
+    "options": ["compile", "channels_last", "autocast"],
 }
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +43,19 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.seam import Profiled, Session, as_outcome, read_inputs, size_of
+from native.pytorch.devices import DEVICES
+from native.pytorch.errors import outcome_of
+from native.pytorch.options import autocast_of, compiled, import_compiler, to_channels_last
+from native.pytorch.profile import profiled
+from native.pytorch.quantise import import_torchao, quantise_int8
+from native.seam import Profiled, Session, read_inputs, size_of
+
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "int8": torch.float32}
+
+
+def available() -> dict[str, str | None]:
+    """Platform → None where it can run here, else why not and what to install."""
+    return {name: device.why_not() for name, device in DEVICES.items()}
 
 
 def available() -> dict[str, str | None]:
@@ -51,45 +84,115 @@ def _class_of(message: CaseMessage, folder: Path) -> Any:
     return found
 
 
+def _mps_falls_back() -> bool:
+    return os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "0") != "0"
+
+
 class PyTorchSession:
-    """`forward` under `inference_mode`; on the CPU it returns when the work is done."""
+    """`forward` under `inference_mode`, from inputs on the host to outputs where the Case wants them."""
 
     def __init__(self, message: CaseMessage) -> None:
         self.runtime = {"torch": torch.__version__, "transformers": transformers.__version__}
-        self._message = message
+        self._message, self._case = message, message.case
+        self._device = DEVICES[self._case.device]
+        if reason := self._device.why_not():
+            raise Unsupported(reason)
+        if self._case.precision == "int8" and self._case.device != "cpu":
+            raise Unsupported(
+                "where a device has no int8 product for a shape, torchao multiplies on the CPU or in floats without a"
+                f" word; on {self._case.device} nobody has seen yet which it is"
+            )
+        if self._case.outputs == "device" and self._case.device == "cpu":
+            raise Unsupported("a CPU's outputs are on the host: --outputs device is for accelerators")
+        self._autocast = autocast_of(self._case, self._device.torch_name)
+        # With autocast, the weights and the inputs are those of fp32.
+        self._dtype = torch.float32 if self._case.options.get("autocast") else _DTYPES[self._case.precision]
         self._folder = Path(message.base) / (message.artifact.hf or "")
-        # Looked up here, because it imports the model's code: that is not part of loading a model.
+        # Here and not in `load`, because it imports code: that is not part of loading a model.
+        if self._case.precision == "int8":
+            self.runtime["torchao"] = import_torchao()
+        if self._case.options.get("compile"):
+            import_compiler()
         self._class: Any = _class_of(message, self._folder)
         self._inputs: dict[str, torch.Tensor] = {}
         self._module: Any = None
-        self._latest: Any = None
+        self._returned: Any = None
+        self._latest: dict[str, torch.Tensor] = {}
 
     def prepare(self) -> dict[str, Any]:
-        self._inputs = {name: torch.from_numpy(array) for name, array in read_inputs(self._message).items()}
+        tensors = {name: torch.from_numpy(array) for name, array in read_inputs(self._message).items()}
+        # Cast once: the model is given what it computes with, as it would be by who has it in half precision.
+        self._inputs = {
+            name: tensor.to(self._dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
+        }
         return {"bytes": size_of([self._folder])}
 
     def load(self) -> dict[str, Any]:
+        self._device.reset_peak()
         try:
-            module = self._class.from_pretrained(self._folder, dtype=torch.float32, local_files_only=True)
+            module = self._class.from_pretrained(self._folder, dtype=self._dtype, local_files_only=True).eval()
+            module = module.to(self._device.torch_name)
+            told = self._told(module)
+            told |= quantise_int8(module) if self._case.precision == "int8" else {}
+            told |= self._arranged(module)
+            self._device.synchronize()
         except Exception as error:  # of transformers, safetensors and torch, which share no class but this one
-            raise as_outcome("load_failed", error) from error
-        self._module = module.eval()
-        return {"threads": torch.get_num_threads(), "attention": module.config._attn_implementation}
+            raise outcome_of("load_failed", error) from error
+        return told
+
+    def _told(self, module: Any) -> dict[str, Any]:
+        return {
+            "threads": torch.get_num_threads(),
+            "attention": module.config._attn_implementation,
+            "device": self._device.describe(),
+            "dtype": str(self._dtype).removeprefix("torch."),
+            **({"autocast": self._case.precision} if self._case.options.get("autocast") else {}),
+            **({"mps_fallback": _mps_falls_back()} if self._case.device == "mps" else {}),
+        }
+
+    def _arranged(self, module: Any) -> dict[str, Any]:
+        """Keep the module as the options want it; what they have to tell."""
+        options, told = self._case.options, {}
+        if options.get("channels_last"):
+            self._inputs = to_channels_last(module, self._inputs)
+        if option := options.get("compile"):
+            folder = Path(self._message.outputs_to)
+            module, told["compile"] = compiled(module, option, self._device.torch_name, folder)
+        self._module = module
+        return told
 
     def run(self) -> None:
-        with torch.inference_mode():
-            self._latest = self._module(**self._inputs)
+        try:
+            with torch.inference_mode(), self._autocast:
+                inputs = {name: tensor.to(self._device.torch_name) for name, tensor in self._inputs.items()}
+                # All of it is kept until `drop_outputs`: letting go of caches that are no output is not timed.
+                self._returned = self._module(**inputs)
+                latest = {name: value for name, value in self._returned.items() if isinstance(value, torch.Tensor)}
+                if self._case.outputs == "host":
+                    # On a CPU this copies nothing.
+                    latest = {name: tensor.cpu() for name, tensor in latest.items()}
+            self._device.synchronize()
+        except Exception as error:
+            raise outcome_of("inference_failed", error) from error
+        self._latest = latest
 
     def outputs(self) -> list[tuple[str, NDArray[Any]]]:
-        tensors = [(name, value) for name, value in self._latest.items() if isinstance(value, torch.Tensor)]
-        return [(name, value.detach().cpu().numpy()) for name, value in tensors]
+        # The judge compares with fp32, and numpy has no bf16: exact, and outside of what is timed.
+        return [
+            (name, (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy())
+            for name, tensor in self._latest.items()
+        ]
 
     def placement(self) -> dict[str, Any]:
-        # Eager PyTorch raises where a device lacks an operator; there is no silent fallback to report.
-        return {"providers": {}, "fallbacks": [], "fallback_share": 0.0}
+        # PyTorch raises where a device lacks an operator; there is no silent fallback to report, but for MPS' own.
+        unknown = self._case.device == "mps" and _mps_falls_back()
+        return {"providers": {}, "fallbacks": [], "fallback_share": None if unknown else 0.0}
+
+    def memory(self) -> dict[str, int]:
+        return self._device.memory()
 
     def profile(self, runs: int) -> Profiled:
-        raise Unsupported("no profile here yet")
+        return profiled(self.run, runs, self._device.torch_name)
 
     def drop_outputs(self) -> None:
-        self._latest = None
+        self._returned, self._latest = None, {}

@@ -1,0 +1,1 @@
+"""What the PyTorch backend is made of, a file for each of its concerns."""

@@ -1,0 +1,172 @@
+"""PyTorch through the real worker: every precision and option that it offers, and what it says no to."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.core.events import Conversation, Done, Event, Note, Profile, Refused, Samples
+from harness.core.nouns import Artifact, LoopPolicy
+from harness.execute.executor import Assignment
+from harness.execute.native import NativeExecutor
+from harness.export.cache import ArtifactCache
+from harness.export.process import inspect_model
+from harness.export.request import request_for
+from harness.measure.host import memory_of_tree
+from harness.measure.verify import compare
+from harness.plan.cases import make_plan
+from harness.plan.selection import make_selection
+from native.seam import read_tensor
+from tests.making import make_case
+
+SHORT = LoopPolicy(slice_ns=200_000_000, least_time_ns=1_000_000, warm_least_ns=1_000_000)
+Exported = tuple[Artifact, Path]
+# Of the largest expected magnitude. bf16 has 8 bits of mantissa, int8 7 and a sign, and errors add up over two layers.
+WITHIN = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 5e-2, "int8": 5e-2}
+
+
+def exported(name: str, artifacts: Path) -> Exported:
+    flags = {"model": name, "scale": "tiny", "hardware": "cpu"}
+    case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
+    artifact = asyncio.run(ArtifactCache(artifacts).make(request_for(case), lambda text: None))
+    return artifact, artifacts / artifact.digest
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(artifacts: Path) -> Exported:
+    return exported("vit", artifacts)
+
+
+def round_of(model: Exported, out: Path, purpose: Any = "timing", **changes: Any) -> Assignment:
+    artifact, folder = model
+    fields = {"backend": "pytorch", "platform": "cpu", "device": "cpu", "threads": 2, "length": artifact.length}
+    case = make_case(model=artifact.model, task=artifact.task, **{**fields, **changes})
+    return Assignment("r", case, artifact, folder, out, SHORT, 200, purpose=purpose)
+
+
+def hear(assignment: Assignment) -> tuple[Conversation, list[Event]]:
+    async def converse() -> tuple[Conversation, list[Event]]:
+        executor, conversation, events = NativeExecutor(memory_of_tree), Conversation(), []
+        async for event in executor.execute(assignment):
+            conversation.accept(event)
+            events.append(event)
+        await executor.close()
+        return conversation, events
+
+    return asyncio.run(converse())
+
+
+def told_after_load(events: list[Event]) -> dict[str, Any]:
+    return next(e.data for e in events if isinstance(e, Note) and e.kind == "provenance")
+
+
+def assert_right(assignment: Assignment, conversation: Conversation) -> None:
+    assert isinstance(conversation.last, Done), conversation.last
+    for iteration, outputs in conversation.outputs.items():
+        got = {tensor.name: index for index, tensor in enumerate(outputs.tensors)}
+        for tensor in assignment.artifact.expected:
+            assert outputs.tensors[got[tensor.name]].dtype == tensor.dtype, "cast back to what the judge compares with"
+            raw = np.fromfile(assignment.outputs_dir / iteration / f"{got[tensor.name]}.bin", dtype=tensor.dtype)
+            expected = read_tensor(assignment.artifact_dir, tensor)
+            verdict = compare(expected, raw.reshape(tensor.shape), WITHIN[assignment.case.precision])
+            assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp16", "float16"), ("bf16", "bfloat16"), ("int8", "float32")])
+def test_a_precision_is_right_within_what_its_bits_allow(
+    precision: str, dtype: str, tiny_vit: Exported, tmp_path: Path
+) -> None:
+    assignment = round_of(tiny_vit, tmp_path, precision=precision)
+    conversation, events = hear(assignment)
+    assert_right(assignment, conversation)
+    assert told_after_load(events)["dtype"] == dtype
+
+
+def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_path: Path) -> None:
+    assignment = round_of(tiny_bert, tmp_path, precision="int8")
+    conversation, events = hear(assignment)
+    assert_right(assignment, conversation)
+    told = told_after_load(events)
+    config = json.loads((tiny_bert[1] / "hf" / "config.json").read_text())
+    # A block has query, key, value, output and two of the MLP; then the pooler.
+    assert told["quantised_layers"] == told["total_layers"] == 6 * config["num_hidden_layers"] + 1
+    assert 0 < told["quantised_share"] < 1, "embeddings and norms stay in fp32"
+    assert conversation.hello is not None and "torchao" in conversation.hello.runtime
+
+
+def test_int8_is_refused_where_torchao_takes_few_of_the_weights(artifacts: Path, tmp_path: Path) -> None:
+    conversation, _ = hear(round_of(exported("gpt2", artifacts), tmp_path, precision="int8"))
+    assert isinstance(conversation.last, Refused), conversation.last
+    assert "nn.Linear alone" in conversation.last.reason and "Conv1D" in conversation.last.reason
+
+
+def test_compile_begins_with_an_empty_cache_in_every_round(tiny_bert: Exported, tmp_path: Path) -> None:
+    for number in ("1", "2"):
+        assignment = round_of(tiny_bert, tmp_path / number, options={"compile": True})
+        conversation, events = hear(assignment)
+        assert_right(assignment, conversation)
+        assert told_after_load(events)["compile"]["mode"] == "default"
+        made = list((tmp_path / number / "inductor").rglob("*.so"))
+        assert made, "the kernels were compiled in this round"
+
+
+def test_compile_without_a_compiler_says_what_to_install(
+    tiny_bert: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
+    conversation, _ = hear(round_of(tiny_bert, tmp_path, options={"compile": True}))
+    assert isinstance(conversation.last, Refused), conversation.last
+    assert "install a C++ compiler" in conversation.last.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [({"channels_last": True}, {}), ({"autocast": "bf16"}, {"precision": "bf16"})],
+    ids=["channels_last", "autocast"],
+)
+def test_an_option_gives_right_outputs(
+    options: dict[str, Any], changes: dict[str, Any], tiny_vit: Exported, tmp_path: Path
+) -> None:
+    assignment = round_of(tiny_vit, tmp_path, options=options, **changes)
+    conversation, events = hear(assignment)
+    assert_right(assignment, conversation)
+    assert told_after_load(events)["dtype"] == "float32", "autocast keeps the weights in fp32"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"options": {"channels_last": True}}, "no such pair"),
+        ({"options": {"autocast": "bf16"}}, "ask for that precision"),
+        ({"options": {"compile": "fastest"}}, "max-autotune"),
+        ({"outputs": "device"}, "outputs are on the host"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused(
+    changes: dict[str, Any], reason: str, tiny_bert: Exported, tmp_path: Path
+) -> None:
+    conversation, _ = hear(round_of(tiny_bert, tmp_path, **changes))
+    assert isinstance(conversation.last, Refused), conversation.last
+    assert reason in conversation.last.reason
+
+
+def test_a_profile_names_the_operators_and_their_times_fit_into_the_wall(tiny_vit: Exported, tmp_path: Path) -> None:
+    conversation, events = hear(round_of(tiny_vit, tmp_path, purpose="profile"))
+    assert isinstance(conversation.last, Done), conversation.last
+    profile = Profile.model_validate(next(e.data for e in events if isinstance(e, Note) and e.kind == "profile"))
+    wall_ns = sum(sum(e.durations_ns) for e in events if isinstance(e, Samples) and e.phase == "profiled")
+    assert 0 < sum(each.self_ns for each in profile.operators) <= wall_ns
+    counts = {each.operator: each.count for each in profile.operators}
+    assert counts["aten::mkldnn_convolution"] == profile.runs, "a ViT has one convolution: its patches"
+    assert {each.device for each in profile.operators} == {"cpu"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_here_is_refused_with_what_to_install(tiny_bert: Exported, tmp_path: Path) -> None:
+    conversation, _ = hear(round_of(tiny_bert, tmp_path, platform="cuda", device="cuda"))
+    assert isinstance(conversation.last, Refused), conversation.last
+    assert torch.__version__ in conversation.last.reason and "install" in conversation.last.reason
