@@ -177,7 +177,7 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
         if threads is not None and threads != case.threads:
             found.append(f"threads used: {threads}, asked for: {case.threads}")
     if case.affinity is not None and case.threads > len(case.affinity):
-        found.append(f"{case.threads} threads on {len(case.affinity)} of the CPUs take turns")
+        found.append(f"{case.threads} threads take turns on CPU {', '.join(map(str, case.affinity))}")
     if case.browser is None and any(one.provenance.get("isolation") == "zygote" for one in rounds):
         found.append("forked: peak memory lacks shared pages, and touching them falls into load and first inference")
     served = [one for one in rounds if _part(one, "browser").get("rounds_before")]

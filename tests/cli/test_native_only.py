@@ -17,12 +17,12 @@ WITHOUT = """
 import sys
 from importlib.machinery import PathFinder
 
-class Without:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name.partition(".")[0] in ("playwright", "selenium", "aiohttp", "brotli"):
             return None
-        return PathFinder.find_spec(name, path, target)
+        return super().find_spec(name, path, target)
 
 sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.meta_path]
 """

@@ -128,6 +128,14 @@ def test_doubts(changes: dict[str, Any], doubt: str) -> None:
     assert len(found.doubts) == len(set(found.doubts))
 
 
+def test_more_threads_than_cpus_are_a_doubt() -> None:
+    few = CASE.model_copy(update={"affinity": (1,), "threads": 2})
+    enough = few.model_copy(update={"affinity": (0, 1)})
+    doubt = "2 threads take turns on CPU 1"
+    assert doubt in result(*three(), of=few).doubts
+    assert not [said for said in result(*three(), of=enough).doubts if "take turns" in said]
+
+
 def test_webnn_is_a_hint() -> None:
     webnn = case("webnn", device="gpu")
     assert any("gpu was asked for, a hint" in doubt for doubt in result(*three(), of=webnn).doubts)

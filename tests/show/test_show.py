@@ -10,7 +10,7 @@ from harness.core.noise import noise_lines
 from harness.core.nouns import Case, Plan, PlannedCase, Policy
 from harness.core.rounds import CaseResult, Verdict
 from harness.show.as_json import case_as_json
-from harness.show.plan import again_lines, plan_lines
+from harness.show.plan import again_lines, order_as_json, plan_lines
 from harness.show.table import duration, interval, reading, results_table, times
 from tests.making import make_case, make_model
 
@@ -124,6 +124,18 @@ def test_a_plan_says_what_would_be_done_with_every_point_and_why() -> None:
     assert list(again_lines({"x": "torch 1 → 2", "y": "it failed then", "z": "torch 1 → 2"})) == [
         "measured again, 2 cases: torch 1 → 2", "measured again, 1 case: it failed then"
     ]  # fmt: skip
+
+
+def test_a_plan_in_stages_stands_in_their_order() -> None:
+    cases = [make_case(batch_size=size) for size in (4, 1, 2)]
+    refused = PlannedCase(case=make_case(batch_size=8), outcome="unsupported", reason="not here")
+    points = (refused, *(PlannedCase(case=case) for case in cases))
+    plan = Plan(cases=points, policy=Policy(schedule="progressive"))
+    lines = list(plan_lines(plan, {}, {}))
+    assert [line.partition("  ")[2] for line in lines] == ["(stage 1)", "(stage 2)", "(stage 3)", "(not here)"]
+    order = order_as_json(plan)
+    assert [order[point.case.case_id]["stage"] for point in points] == [None, 3, 1, 2]
+    assert all(told["memory_estimate_mb"] is None for told in order.values()), "tiny: its size is not known"
 
 
 def test_nothing_verified_means_no_winner() -> None:
