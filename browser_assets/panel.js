@@ -16,6 +16,8 @@ const PAINT_EVERY_MS = 1_000;
 const FRAME_PATIENCE_MS = 100;
 const MOST_ROWS = 16;
 const MOST_WARNINGS = 8;
+// Phases whose samples are drawn: of the first that there is.
+const SHOWN = ['sample', 'profiled', 'warm'];
 
 export class Panel {
   /** @param {Document} page */
@@ -130,7 +132,7 @@ export class Panel {
   paint() {
     if (!this.runs) return;
     const all = [...this.series.values()];
-    const [shown, ...others] = [...all.filter(({ phase }) => phase === 'sample'), ...all.filter(({ phase }) => phase === 'warm')];
+    const [shown, ...others] = SHOWN.flatMap((wanted) => all.filter(({ phase }) => phase === wanted));
     if (shown !== undefined) {
       const above = drawChart(shown, (id, text) => this.set(id, text), (id) => this.find(id));
       this.set('in-words', samplesInWords(shown, above));

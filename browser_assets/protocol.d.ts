@@ -1,4 +1,4 @@
-// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,plugins,visits}.py. Do not edit.
+// Made by `python -m tests.page.generate_types --write` from harness/core. Do not edit.
 // Every field is required: a receiver always gets it, and a sender must say it.
 
 export interface Ack {

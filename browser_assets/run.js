@@ -1,5 +1,6 @@
 /**
  * The Round's story in a page: hello → prepare → load → first, warm, sample → outputs → placement → done.
+ * Where it profiles: hello → prepare → load → runs without and with the profiler → outputs → done.
  *
  * Twin of `native/worker.py`. Whatever goes wrong is said: `failed` with a code, or `unsupported` with the reason.
  *
@@ -18,6 +19,7 @@ import { memoryOfPage } from './memory.js';
 import { openSession, probeFor, softwareOf } from './opening.js';
 import { Panel } from './panel.js';
 import { sampleParts } from './parts.js';
+import { profileRuns } from './profile.js';
 import { probePage, probeWebGpu, probeWebNn } from './probe.js';
 import { tellWhenHidden } from './visibility.js';
 
@@ -168,6 +170,28 @@ async function measure(message, session, step_ns) {
   const known = await session.known();
   link.send({ event: 'note', kind: 'provenance', text: 'after load', data: { ...known, ...downloads() } });
   if (message.pause) await pause();
+  if (message.purpose === 'profile') await profile(message, session);
+  else await time(message, session, { step_ns, known });
+  if (link.told !== null) panel.set('phase', link.told); // opened by hand: nobody else will say what came of it
+}
+
+/** @param {CaseMessage} message @param {Session} session */
+async function profile(message, session) {
+  await panel.show('profile');
+  const deliverFrom = (/** @type {'first' | 'last'} */ iteration) => deliver(message, session, iteration);
+  const delivered = await profileRuns(message, session, deliverFrom, {
+    emit: sayInLoop(),
+    keepAlive: (on) => link.keepAlive(on),
+  });
+  for (const outputs of delivered) link.send(outputs);
+  await link.sendLast({ event: 'done', stopped_by: 'profiled' });
+}
+
+/**
+ * @param {CaseMessage} message @param {Session} session
+ * @param {{step_ns: number, known: Record<string, unknown>}} found of the clock, and once it was loaded
+ */
+async function time(message, session, { step_ns, known }) {
   /** @type {Outputs[]} */
   const delivered = [];
   const work = {
@@ -199,7 +223,6 @@ async function measure(message, session, step_ns) {
     }
   }
   await link.sendLast({ event: 'done', stopped_by });
-  if (link.told !== null) panel.set('phase', link.told); // opened by hand: nobody else will say what came of it
 }
 
 /** Wait for a person: first for the button, then in DevTools, if it is open. The conductor waits as long. */

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from exporters.graphs.work import work_of
 from exporters.seam import ExportUnsupported, Job, PipelineProduct, Product
 from harness.core.nouns import Artifact, ArtifactFile, PipelineCall, Tensor
 
@@ -20,6 +21,7 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
     inputs = write_tensors(job.out, "inputs", product.inputs)
     expected = write_tensors(job.out, "expected", product.expected)
     pipeline = write_pipeline(job.out, product.pipeline) if product.pipeline else None
+    work, said = work_of(job.out / product.onnx[request.precision].file)
     manifest = Artifact(
         digest=job.digest,
         model=request.model,
@@ -35,10 +37,11 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
         inputs=inputs,
         expected=expected,
         onnx=product.onnx,
+        work=work,
         hf=product.hf,
         pipeline=pipeline,
         files=tuple(_file(job.out, path) for path in sorted(job.out.rglob("*")) if path.is_file()),
-        notes=product.notes,
+        notes=(*product.notes, *said),
     )
     # Last, so that a folder with a manifest is a whole Artifact.
     (job.out / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")

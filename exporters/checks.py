@@ -30,6 +30,21 @@ def flat_numbers(outputs: Mapping[str, Any]) -> str | None:
     return None
 
 
+def closeness(expected: Mapping[str, Any], got: Mapping[str, Any]) -> str:
+    """How far each output is from what it should be, for a note: no judgement, which is the measuring judge's."""
+    said = []
+    for name, want in expected.items():
+        if name not in got or got[name].shape != want.shape:
+            said.append(f"{name} is missing or of another shape")
+            continue
+        wide, have = want.astype(np.float64).ravel(), got[name].astype(np.float64).ravel()
+        scale, norms = float(np.abs(wide).max(initial=0.0)), float(np.linalg.norm(wide) * np.linalg.norm(have))
+        share = float(np.abs(have - wide).max(initial=0.0)) / (scale or 1.0)
+        cosine = f", cosine {float(wide @ have) / norms:.5f}" if norms > 0 else ""
+        said.append(f"{name} off by at most {share:.2g} of its scale{cosine}")
+    return "; ".join(said)
+
+
 def disagreement(expected: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[float, str | None]:
     """Largest difference as a share of its output's largest magnitude, and a sentence when that is too much."""
     worst = 0.0

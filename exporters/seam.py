@@ -7,7 +7,7 @@ an environment (`"environment"`) other than the one that reads it.
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,11 +31,13 @@ class ExportUnsupported(Exception):
 
 
 class ExportCall(Frozen):
-    """What the verb `export` reads from stdin; `out` is an empty folder that exists."""
+    """What the verb `export` reads from stdin; `out` is an empty folder that exists, `base` that of the fp32 Artifact
+    where another precision is asked for."""
 
     request: ArtifactRequest
     out: str
     digest: str
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Job:
     out: Path
     digest: str
     say: Callable[[str], None]
+    base: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Product:
     hf: str | None = None
     pipeline: PipelineProduct | None = None
     notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)  # of what made the Artifact that this one is made from
 
 
 def exporters(folder: Path = FOLDER) -> dict[str, tuple[str, dict[str, Any]]]:

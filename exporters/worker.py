@@ -4,6 +4,7 @@
     inspect   {"name": hub id or folder, "revision": null}    → what it is and where it was found
               {"name": path of an .onnx}                      → {"files": it, its external data, its test data}
     export    {"request": ArtifactRequest, "out": folder, "digest": name}  → {"artifact": manifest}
+              with "base": folder of the fp32 Artifact, for any other precision
 
 Progress is said as notes (`core.events.Note`); the last line is one of
     {"event": "result", "result": {…}}
@@ -63,12 +64,13 @@ def export(request: dict[str, Any], say: Say) -> dict[str, Any]:
     from exporters.artifact import write_artifact
 
     call = ExportCall.model_validate(request)
-    job = Job(call.request, Path(call.out), call.digest, say)
-    run, told = load(call.request.exporter)
+    job = Job(call.request, Path(call.out), call.digest, say, Path(call.base) if call.base else None)
+    run, told = load(call.request.exporter if call.base is None else "quantise")
     product = run(job)
     say("writing the artifact")
     # What checked the graph counts as well, but is not needed.
-    artifact = write_artifact(job, product, versions(dict.fromkeys([*told["packages"], "onnxruntime", "numpy"])))
+    used = {**product.versions, **versions(dict.fromkeys([*told["packages"], "onnxruntime", "numpy"]))}
+    artifact = write_artifact(job, product, used)
     return {"artifact": artifact.model_dump(mode="json")}
 
 

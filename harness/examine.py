@@ -13,6 +13,7 @@ from harness.core.plugins import Browser
 from harness.core.statistics import median
 from harness.core.text import one_line
 from harness.core.units import ms
+from harness.execute.asking import devices_of
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.measure.quiet import findings_of
@@ -20,6 +21,7 @@ from harness.plan.cases import not_installed
 from harness.steps.quiet import look_around
 
 if TYPE_CHECKING:
+    from harness.execute.executor import Probes
     from harness.execute.page import PageExecutor
 
 
@@ -34,12 +36,24 @@ async def examine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]
     if not any(not_installed(backend) for backend in catalog.backends().values() if backend.side == "page"):
         from harness.execute.page import PageExecutor
 
-        executor = PageExecutor(memory_of_tree)
+        executor = PageExecutor(Probes(memory_of_tree))
         try:
             browsers = [await _ask(executor, browser, say) for browser in catalog.browsers().values()]
         finally:
             await executor.close()
-    return {"machine": {**fingerprint(), "quiet": quiet}, "platforms": _platforms(browsers), "browsers": browsers}
+    natives = await _ask_natives(say)
+    platforms = _platforms(browsers, natives)
+    return {"machine": {**fingerprint(), "quiet": quiet}, "platforms": platforms, "browsers": browsers}
+
+
+async def _ask_natives(say: Callable[[str], None]) -> dict[str, dict[str, str | None]]:
+    """Backend → what each of its devices says of itself, asked of the library; none of what is not installed."""
+    found = {}
+    for backend in catalog.backends().values():
+        if backend.side == "native" and not backend.for_tests and not not_installed(backend):
+            say(f"asking {backend.name}")
+            found[backend.name] = await devices_of(backend)
+    return found
 
 
 def _unreachable(browser: Browser) -> dict[str, Any]:
@@ -97,16 +111,28 @@ def _finite(value: Any) -> float:
     return number
 
 
-def _platforms(browsers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _platforms(browsers: list[dict[str, Any]], natives: dict[str, dict[str, str | None]]) -> list[dict[str, Any]]:
+    """A row per platform, backend and browser; of a native backend one per device."""
     rows = []
     for platform, offers in catalog.platforms().items():
         for backend in offers:
             if backend.for_tests:
                 continue
             reason = not_installed(backend)
-            row = {"platform": platform, "backend": backend.name, "browser": None, "available": reason is None}
-            if backend.side == "native" or reason:
+            row: dict[str, Any] = {
+                "platform": platform,
+                "backend": backend.name,
+                "browser": None,
+                "available": not reason,
+            }
+            if reason:
                 rows.append({**row, "reason": reason, "software": None})
+                continue
+            if backend.side == "native":
+                for name, why_not in natives[backend.name].items():
+                    if name.partition(":")[0] == platform:
+                        told = {"platform": name, "available": why_not is None, "reason": why_not, "software": None}
+                        rows.append({**row, **told})
                 continue
             rows += [{**row, "browser": each["name"], **_mended(platform, each)} for each in browsers]
     return rows

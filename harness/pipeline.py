@@ -1,7 +1,8 @@
 """The whole story: plan → export → [next Round → execute → measure → store]* → results.
 
 Everything is journalled as it happens; the database is fed from what was journalled, between Rounds. So a run that is
-interrupted, or whose database is locked, has lost nothing: `rebuild` reads the journal again.
+interrupted, or whose database is locked, has lost nothing: `rebuild` reads the journal again. A schedule that decides
+by what was measured exports as it goes, between Rounds (steps/advancing.py); the others before the first one.
 """
 
 import secrets
@@ -11,16 +12,16 @@ from datetime import UTC, datetime
 from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
-from harness.plan.schedule import Interleaved, Schedule
+from harness.steps.advancing import Advance
 from harness.steps.devices import device_is_back, received, tell_device
-from harness.steps.exporting import export_all
 from harness.steps.fetching import fetch_all
 from harness.steps.one_round import do_round, now
 from harness.steps.quiet import quietened
 from harness.steps.recording import recording
 from harness.steps.results import metrics_of, result_of, results_of
-from harness.steps.resuming import read_interrupted, refuse_other_artifacts
+from harness.steps.resuming import read_interrupted
 from harness.steps.reusing import results_elsewhere
+from harness.steps.roofs import with_roofs
 from harness.steps.versions import stamped
 from harness.steps.workplace import Workplace
 from harness.store.live import LiveStore
@@ -54,16 +55,16 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
     elsewhere = results_elsewhere(run.plan, workplace.database)
     async with recording(run, history, workplace) as records:
         workplace.watcher.started(run.run_id, run.plan, len(history))
-        exported = await export_all(run.plan, workplace)
-        refuse_other_artifacts(history, exported.artifacts)
-        plan = await fetch_all(exported.plan, workplace)
+        advance = Advance(history, workplace)
+        plan = await fetch_all(await advance.prepared(run.plan), workplace)
         plan = await received(plan, history, workplace)
-        records.begin(await quietened(run.model_copy(update={"plan": plan}), workplace), history)
-        schedule: Schedule = Interleaved(plan)
-        while planned := schedule.next(history):
+        run = await quietened(run.model_copy(update={"plan": plan}), workplace)
+        records.begin(await with_roofs(run, plan, workplace), history)
+        while (upcoming := await advance.next(records)) is not None:
+            planned, total = upcoming
             await device_is_back(planned, workplace)
-            workplace.watcher.round_started(planned, schedule.total)
-            artifact = exported.artifacts[planned.case.case_id]
+            workplace.watcher.round_started(planned, total)
+            artifact = advance.artifacts[planned.case.case_id]
             round_ = await do_round(planned, records.run, artifact, workplace, records.journal)
             history.append(round_)
             await tell_device(planned, round_, workplace)
@@ -72,7 +73,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
             records.store.add(round_, metrics_of(round_, planned.case), planned.case, result)
             workplace.watcher.round_ended(round_, result)
             await workplace.linger()  # only now: whoever ends the run there has lost nothing
-    return Outcome(records.run, results_of(records.run, history, elsewhere), exported.made, history)
+    return Outcome(records.run, results_of(records.run, history, elsewhere), advance.made, history)
 
 
 def _new_run_id() -> str:

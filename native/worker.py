@@ -110,13 +110,16 @@ def _open(message: CaseMessage) -> Session:
 
 
 def _keep_to(cpus: tuple[int, ...] | None) -> None:
-    """Run on these logical CPUs only, all threads to come included; raises Unsupported where the system has no way."""
+    """Run on these logical CPUs only, with all threads, there and to come; raises Unsupported where there is no way."""
     if cpus is None:
         return
     import psutil
 
     try:
         psutil.Process().cpu_affinity(list(cpus))
+        if hasattr(os, "sched_setaffinity"):  # the above is this thread's; NumPy's library has made others by now
+            for thread in psutil.Process().threads():
+                os.sched_setaffinity(thread.id, cpus)
     except (AttributeError, ValueError, OSError) as error:  # macOS has none; a CPU that is not there
         raise Unsupported(f"this process cannot be kept to CPUs {', '.join(map(str, cpus))}: {error}") from error
 

@@ -21,8 +21,20 @@
  * @property {readonly number[]} shape
  * @property {Uint8Array} bytes little-endian, row-major; valid until the next run
  *
+ * @typedef {object} OperatorTime as `Operator` in `harness/core/events.py`
+ * @property {string} operator the runtime's own name of its type
+ * @property {string} device execution provider, as the runtime names it
+ * @property {number} count calls in all profiled runs together
+ * @property {number} self_ns without what it called
+ * @property {boolean} fallback it ran elsewhere than on the device that was asked for
+ *
+ * @typedef {object} Profiled what the runtime's own profiler saw
+ * @property {string} source the profiler, in words: also by which clock, and what it does not see
+ * @property {number[]} durations_ns of each profiled run
+ * @property {OperatorTime[]} operators
+ *
  * @typedef {object} Session one model on one device. The order of calls: prepare, load, known, (dropOutputs, run) × n,
- *   outputs, placement, close
+ *   outputs, placement, close; in a Round that profiles, profile once instead of placement, and runs after it
  * @property {Record<string, string>} runtime package → version really loaded
  * @property {string} clock what `run` waits for, as `Samples.clock` names it: performance_now where the work is done
  *   on the CPU, await where a device is waited for until the outputs can be read
@@ -40,8 +52,14 @@
  *   more to it than a graph: part → milliseconds, which together are the run; after the timing
  * @property {() => Promise<Record<string, unknown>>} placement {providers, fallbacks, fallback_share}; may end the
  *   session that was timed
+ * @property {(runs: number) => Promise<Profiled>} profile so many runs under the runtime's own profiler, warmed up; in a
+ *   session of its own, where it has to be told at the beginning, and then the timed one is there again. Throws
+ *   Unsupported where there is no profiler
  * @property {() => Promise<void>} close
  */
+
+/** Runs of each session, before those that a Round which profiles counts. */
+export const WARM_BEFORE_PROFILE = 5;
 
 /** This browser or runtime cannot do it: an outcome. The message is the reason, in the words of whoever said no. */
 export class Unsupported extends Error {}
@@ -71,6 +89,10 @@ export function wordsOf(error) {
 // The same words as `harness/core/wording.py` reads.
 const OUT_OF_MEMORY = new RegExp('out of memory|bad[ _]alloc|allocation failed|failed to allocate|memoryerror'
   + "|(can't|cannot|could not|unable to) allocate", 'i');
+// A runtime that says plainly that it cannot has not broken; as it says so: an operator that has no kernel, a type that
+// the device has no unit for, WebNN's own refusals.
+const NOT_OFFERED = new RegExp('not[ _]?implemented|could not find an implementation|not supported|does not support'
+  + '|NotSupportedError', 'i');
 const DEVICE_LOST = /device (is |was )?lost|lost device|context (is |was )?lost|instance reference no longer exists/i;
 
 /**
@@ -85,16 +107,34 @@ export function asOutcome(code, error, platform) {
   const reason = wordsOf(error);
   if (OUT_OF_MEMORY.test(reason)) return new RoundFailed('out_of_memory', reason);
   if (DEVICE_LOST.test(reason)) return new RoundFailed(platform === 'webnn' ? 'webnn_lost' : 'webgpu_lost', reason);
+  if (NOT_OFFERED.test(reason)) return new Unsupported(reason);
   return new RoundFailed(code, reason);
 }
 
 /**
- * Throws Unsupported where the probe did not find the platform, in the browser's words.
- * @param {{platform: string, device: string}} asked
+ * One run as a Round that profiles times it, in whole nanoseconds.
+ * @param {Session} session
+ */
+export async function timedRunNs(session) {
+  session.dropOutputs();
+  const began = performance.now();
+  await session.run();
+  return Math.round((performance.now() - began) * 1e6);
+}
+
+// Precisions that compute in 16 bits; what WGSL has only where the adapter offers it.
+const HALVES = ['fp16', 'q4f16'];
+
+/**
+ * Throws Unsupported where the probe did not find the platform, in the browser's words, or not what the precision needs.
+ * @param {{platform: string, device: string, precision: string}} asked
  * @param {Opening['provenance']} provenance
  */
-export function refuseWhatIsAbsent({ platform, device }, { webgpu, webnn }) {
+export function refuseWhatIsAbsent({ platform, device, precision }, { webgpu, webnn }) {
   if (platform === 'webgpu' && !webgpu.available) throw new Unsupported(webgpu.reason);
+  if (platform === 'webgpu' && HALVES.includes(precision) && !webgpu.features.includes('shader-f16')) {
+    throw new Unsupported(`the adapter has no shader-f16, which ${precision} needs`);
+  }
   if (platform !== 'webnn') return;
   if (!webnn.present) throw new Unsupported(webnn.reason);
   if (!webnn.contexts[device].ok) throw new Unsupported(webnn.contexts[device].reason);

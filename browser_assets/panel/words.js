@@ -10,6 +10,9 @@
 const UNITS = /** @type {const} */ ([['s', 1e9], ['ms', 1e6], ['µs', 1e3], ['ns', 1]]);
 const SIZES = /** @type {const} */ ([['GB', 1e9], ['MB', 1e6], ['kB', 1e3], ['bytes', 1]]);
 
+/** Phase → what its samples are, where they are not what is measured. @type {Record<string, string>} */
+const WHAT = { warm: 'warming up: ', profiled: 'under the profiler: ' };
+
 /** The unit in which a duration is a number of at least one. @param {number} ns */
 export function unitOf(ns) {
   return UNITS.find(([, size]) => ns >= size) ?? UNITS[3];
@@ -32,7 +35,7 @@ export function samplesInWords(series, above) {
   const n = `n = ${series.n.toLocaleString('en')}`;
   const thinned = series.every > 1 ? ` (of every ${series.every}th)` : '';
   const together = series.runsPerSample > 1 ? `, ${series.runsPerSample.toLocaleString('en')} runs per sample` : '';
-  const what = series.phase === 'warm' ? 'warming up: ' : '';
+  const what = WHAT[series.phase] ?? '';
   return `${what}${n}, median ${duration(series.median())}${thinned}, clock ${series.clock}${together}${above > 0 ? `; of those shown ${above} above the axis` : ''}`;
 }
 
@@ -45,12 +48,13 @@ export function phaseInWords({ phase, detail }) {
 }
 
 /** @param {CaseMessage} message @returns {Row[]} */
-export function caseInWords({ case: asked, artifact, round_id }) {
+export function caseInWords({ case: asked, artifact, round_id, purpose }) {
   const { model, device, platform } = asked;
   const options = Object.entries(asked.options).map(([key, value]) => (value === true ? key : `${key}=${value}`));
   /** @type {[string, unknown][]} */
   const rows = [
     ['Model', `${model.name} (${[model.scale === 'full' ? '' : model.scale, `${model.weights} weights`].filter(Boolean).join(', ')})`],
+    ['Purpose', purpose === 'profile' ? 'time per operator, by the runtime\'s profiler: slower than what is measured' : null],
     ['Task', asked.mode === 'inference' ? asked.task : `${asked.task}, ${asked.mode}`],
     ['Platform', `${platform}${device === platform ? '' : ` on ${device}`}, by ${asked.backend}`],
     ['Precision', asked.precision],

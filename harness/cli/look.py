@@ -14,8 +14,9 @@ from harness.cli.options import absolute, db_option, json_option, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from harness.analyse.bottlenecks import Bottlenecks
     from harness.analyse.comparison import Comparison
     from harness.core.rounds import Run
     from harness.show.table import Results
@@ -68,27 +69,34 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
     from rich.markup import escape
 
+    from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons
     from harness.analyse.pairs import side_by_side
     from harness.show.as_json import run_as_json
+    from harness.show.bottlenecks import profiles_as_json
+    from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
     from harness.steps.recording import rounds_of
     from harness.store.results import read_run
 
     run, results = read_run(absolute(db), run_id)
     pairs = side_by_side(results)
-    compared = comparisons(pairs, rounds_of(absolute(db), run.run_id) if pairs else [])
+    rounds = rounds_of(absolute(db), run.run_id) if pairs or run.plan.policy.profile else []
+    compared, profiles = comparisons(pairs, rounds), profiles_of(rounds)
     if as_json:
-        click.echo(json.dumps(run_as_json(run, results, comparisons=comparisons_as_json(compared, run.run_id))))
+        more = {"comparisons": comparisons_as_json(compared, run.run_id), **memory_limit_as_json(run, results)}
+        click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
-    print_run(run, results, compared)
+    print_run(run, results, compared, profiles)
     return 0
 
 
-def print_run(run: Run, results: Results, compared: Sequence[Comparison]) -> None:
-    """The table of a run; versions side by side, where there are several; what it means in a sentence."""
+def print_run(run: Run, results: Results, compared: Sequence[Comparison], profiles: Mapping[str, Bottlenecks]) -> None:
+    """The table of a run; versions side by side, where there are several; profiles; what it means in a sentence."""
     from harness.core.noise import noise_lines
+    from harness.show.bottlenecks import bottleneck_tables
+    from harness.show.memory_limit import memory_limit_lines
     from harness.show.table import reading, results_table
     from harness.show.versions import comparison_table
 
@@ -96,6 +104,10 @@ def print_run(run: Run, results: Results, compared: Sequence[Comparison]) -> Non
     console.print(results_table(results, console.width))
     if compared:
         console.print("", comparison_table(compared), sep="\n")
+    if profiles:
+        console.print("", bottleneck_tables(results, profiles), sep="\n")
+    if answer := memory_limit_lines(run, results):
+        console.print("", *answer, sep="\n", highlight=False, markup=False)
     console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
 
 

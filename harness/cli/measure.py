@@ -52,7 +52,7 @@ def plan(spec: Path | None, out: Path | None, db: Path, as_json: bool, **options
     """What would run and what can't, and why; runs nothing."""
     from harness.plan.selection import as_toml
     from harness.show.as_json import plan_point_as_json
-    from harness.show.plan import plan_lines
+    from harness.show.plan import order_as_json, plan_lines
 
     with leaving_nothing():
         selection = _select(spec, options)
@@ -62,8 +62,9 @@ def plan(spec: Path | None, out: Path | None, db: Path, as_json: bool, **options
         out.write_text(as_toml(selection), encoding="utf-8")
     if as_json:
         ids = [point.case.case_id for point in planned.cases]
+        order = order_as_json(planned)
         points = [
-            plan_point_as_json(point, found.measured_at.get(case_id), found.again.get(case_id))
+            {**plan_point_as_json(point, found.measured_at.get(case_id), found.again.get(case_id)), **order[case_id]}
             for case_id, point in zip(ids, planned.cases, strict=True)
         ]
         click.echo(json.dumps({"policy": planned.policy.model_dump(mode="json"), "cases": points}))
@@ -84,23 +85,24 @@ def plan(spec: Path | None, out: Path | None, db: Path, as_json: bool, **options
 @json_option
 def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     """Make the artifacts only."""
-    from harness.steps.exporting import export_all
+    from harness.steps.advancing import Advance
     from harness.steps.workplace import Workplace
 
     with leaving_nothing(), closing(_progress()) as watcher:
         planned = _plan(_select(spec, options), db).plan
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
-        exported = carry_out(export_all(planned, place))
+        advance = Advance([], place)
+        planned = carry_out(advance.all_exported(planned))
     points = []
-    for point in exported.plan.cases:
-        artifact = exported.artifacts.get(point.case.case_id)
+    for point in planned.cases:
+        artifact = advance.artifacts.get(point.case.case_id)
         points.append({
             "case_id": point.case.case_id, "slug": point.case.slug, "outcome": point.outcome or "ok",
             "code": point.code, "reason": point.reason, "reused_from": point.reused_from,
             "artifact": str(place.artifacts / artifact.digest) if artifact else None,
         })  # fmt: skip
     if as_json:
-        click.echo(json.dumps({"exported": exported.made, "cases": points}))
+        click.echo(json.dumps({"exported": advance.made, "cases": points}))
     else:
         for each in points:
             told = each["artifact"] or each["reason"] or "known, not needed"
@@ -280,18 +282,23 @@ def _carry_out(
 
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
+    from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons
     from harness.analyse.pairs import side_by_side
     from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
+    from harness.show.bottlenecks import profiles_as_json
+    from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
 
     compared = comparisons(side_by_side(outcome.results), outcome.rounds)
+    profiles = profiles_of(outcome.rounds)
     if as_json:
         more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared, outcome.run.run_id)}
-        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, **more)))
+        more |= memory_limit_as_json(outcome.run, outcome.results)
+        click.echo(json.dumps(run_as_json(outcome.run, outcome.results, profiles_as_json(profiles), **more)))
     else:
-        print_run(outcome.run, outcome.results, compared)
+        print_run(outcome.run, outcome.results, compared, profiles)
     return _exit_code(outcome)
 
 

@@ -86,10 +86,13 @@ _SELECTION = [
         multiple=True,
         help="The page's runtime in other versions: onnxruntime-web@1.29.0,…",
     ),
-    click.option("--precision", type=Several(), multiple=True, help="Default: fp32."),
+    click.option("--precision", type=Several(), multiple=True, help="fp32 (default), fp16, bf16, int8, int4, …"),
     click.option("--batch-size", type=Several(int), multiple=True, help="Default: 1."),
     click.option("--length", type=Several(int), multiple=True, help="Tokens of text; default: 128."),
-    click.option("--threads", type=int, help="The same for every backend; default: physical cores, at most 4."),
+    click.option(
+        "--threads", type=int, help="The same for every backend; default: physical cores, at most 4 or --affinity's."
+    ),
+    click.option("--affinity", metavar="CPUS", help="Keep native workers to these logical CPUs: 0,2 or 0-3."),
     click.option("--outputs", type=click.Choice(["host", "device"]), help="Where outputs are left; default: host."),
     click.option(
         "--cache",
@@ -111,11 +114,24 @@ _SELECTION = [
     click.option("--budget", help="Warm-up and sampling of all rounds of one case: 20s (default), 500ms, 2m."),
     click.option("--timeout", help="A round that gets nowhere for so long has failed; default: 5m."),
     click.option("--seed", type=int, help="Of weights, inputs and the order of rounds; default: 0."),
+    click.option(
+        "--progressive", is_flag=True, default=None, help="Small and cheap first; what failed small isn't tried big."
+    ),
+    click.option(
+        "--priority", type=Several(), multiple=True, help="Models, platforms, browsers, precisions measured first."
+    ),
+    click.option(
+        "--memory-limit", type=int, metavar="MB", help="Search: the largest batch and best precision that fit."
+    ),
     click.option("--incremental", is_flag=True, default=None, help="Reuse what this machine measured, same versions."),
     click.option(
         "--refresh-older-than", type=float, metavar="DAYS", help="--incremental, but nothing older than this."
     ),
     click.option("--force", is_flag=True, default=None, help="Measure everything, whatever --incremental says."),
+    click.option("--profile", is_flag=True, default=None, help="After the timing: which operators take how long."),
+    click.option(
+        "--roofline", is_flag=True, default=None, help="First: what this machine reaches; how near each case is."
+    ),
     click.option(
         "--quiet",
         type=click.Choice(["warn", "strict", "off"]),

@@ -21,6 +21,9 @@ Isolation = Literal["process", "zygote"]
 Purpose = Literal["timing", "profile"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
+# Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
+# machine: not tried bigger after it failed small or was over a limit; no room.
+NOT_TRIED, NO_ROOM = LEFT_OUT = ("not_tried", "no_room")
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
 UNKNOWN_VERSION = "not known without starting it"
 
@@ -206,7 +209,14 @@ class Policy(Frozen):
     budget_ns: int = Field(default=20_000_000_000, description="warm-up and sampling of all Rounds of one Case")
     seed: int = 0
     quiet: Literal["warn", "strict", "off"] = Field(default="warn", description="what noise on the machine leads to")
+    profile: bool = Field(default=False, description="after the timing a Round per Case that looks at its operators")
+    roofline: bool = Field(default=False, description="first a micro-benchmark of what the machine reaches")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
+    schedule: Literal["interleaved", "progressive", "memory_limit"] = Field(
+        default="interleaved", description="which schedule says what comes next; a Run that is gone on with keeps it"
+    )
+    priority: tuple[str, ...] = Field(default=(), description="names of Cases' parts that are measured first, in order")
+    memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")
 
     def loop(self) -> LoopPolicy:
         """The slice of one Round."""

@@ -23,6 +23,9 @@ class Verdict(Frozen):
     agreement: float | None = Field(default=None, description="share of positions with the same argmax")
     tolerance: float | None = None
     reason: str | None = None
+    rms_rel: float | None = Field(
+        default=None, description="root mean square of the errors, relative to the expected values' standard deviation"
+    )
 
 
 class Round(Frozen):

@@ -13,8 +13,18 @@ _CODES = {
     ),
     "disk_full": re.compile(r"no space left on device|disk quota exceeded|not enough space on the disk", re.IGNORECASE),
 }
+# A runtime that says plainly that it cannot has not broken: an operator without a kernel, a type that a device lacks.
+_REFUSAL = re.compile(
+    r"not[ _]?implemented|could not find an implementation|not supported|does not support|NotSupportedError",
+    re.IGNORECASE,
+)
 
 
 def code_by_words(text: str) -> str | None:
     """`out_of_memory` or `disk_full` where the text says so; None where it says neither."""
     return next((code for code, words in _CODES.items() if words.search(text)), None)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the text says that it cannot be done here, where others would say that something broke."""
+    return code_by_words(text) is None and _REFUSAL.search(text) is not None

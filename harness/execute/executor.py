@@ -1,10 +1,10 @@
 """The executor seam: an Assignment in, Events out, whoever answers. A fake stands beside the real ones."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from harness.core.events import CaseMessage, Event
 from harness.core.nouns import Artifact, Case, LoopPolicy, Outcome, Purpose
@@ -13,6 +13,16 @@ from harness.core.nouns import Artifact, Case, LoopPolicy, Outcome, Purpose
 MemoryProbe = Callable[[int], dict[str, int]]
 # process id of a browser's root → whether the high-water marks of all its processes begin anew
 PeakReset = Callable[[int], bool]
+# process id of a worker or a browser's root → a function that gives what was used since: {"cpu_cores": …, …}
+UsageProbe = Callable[[int], Callable[[], Mapping[str, Any]]]
+
+
+class Probes(NamedTuple):
+    """How an executor asks the host about the processes it has started; the host's own room knows how."""
+
+    memory: MemoryProbe
+    reset_peaks: PeakReset | None = None
+    usage: UsageProbe | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from harness.core.errors import ProtocolViolation, Unsupported
 from harness.core.events import LAST_WORDS, Ack, Event, Failed, Note, Outputs, Phase, Refused, parse_event
 from harness.core.nouns import Case
-from harness.execute.executor import Assignment, MemoryProbe
+from harness.execute.executor import Assignment, Probes
+from harness.execute.sampling import SamplingUsage
 from harness.execute.zygotes import Zygote, ZygoteEnded
 from harness.processes.child import Child, start_child
 from harness.processes.endings import how_it_ended, oom_kills
@@ -17,8 +18,8 @@ from harness.processes.endings import how_it_ended, oom_kills
 class NativeExecutor:
     """Starts a worker in a process group of its own, so that whatever it starts ends with it."""
 
-    def __init__(self, memory: MemoryProbe) -> None:
-        self._memory = memory
+    def __init__(self, probes: Probes) -> None:
+        self._probes = probes
         # One for each backend and number of threads, since libraries read that number when they are imported.
         self._zygotes: dict[tuple[str, int], Zygote] = {}
 
@@ -48,7 +49,7 @@ class NativeExecutor:
         self._zygotes.clear()
 
     async def _begin(self, case: Case) -> Child:
-        environment = _environment(case.threads)
+        environment = environment_for(case.threads)
         if case.isolation == "process":
             return await start_child((sys.executable, "-m", "native.worker"), environment)
         known = (case.backend, case.threads)
@@ -62,6 +63,7 @@ class NativeExecutor:
 
     async def _listen(self, worker: Child, assignment: Assignment, kills: int | None) -> AsyncGenerator[Event, None]:
         reached: str | None = None
+        usage = SamplingUsage(self._probes.usage)
         worker.say(assignment.message(str(assignment.artifact_dir), str(assignment.outputs_dir)).model_dump_json())
         while True:
             line = b""
@@ -77,9 +79,12 @@ class NativeExecutor:
                 return
             if isinstance(event, Phase):
                 reached = event.phase
+                if note := usage.heard(event, worker.pid):
+                    yield note
             if isinstance(event, Outputs) and event.iteration == "last":
                 # The high-water mark, read once, after the timing and before anything else uses memory.
-                data = {"peak_rss": self._memory(worker.pid).get("tree_hwm_rss", 0)}
+                told = self._probes.memory(worker.pid)
+                data = {"peak_rss": told.get("tree_hwm_rss", 0), "tree_pss": told.get("tree_pss", 0)}
                 yield Note(kind="memory", text="high-water mark of the worker", data=data)
             if isinstance(event, LAST_WORDS):
                 worker.say(Ack().model_dump_json())
@@ -95,7 +100,7 @@ async def _ending(worker: Child, reached: str | None, kills: int | None) -> Fail
     return how_it_ended(code, error, reached, (kills, oom_kills()), who)
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment_for(threads: int) -> dict[str, str]:
     """The caller's environment, with one thread count for every library that reads one at import.
 
     ONNX Runtime starts a thread at import that sends usage data over the network; nothing but the Case runs here.

@@ -7,19 +7,20 @@ from typing import Any
 
 from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Probe, Refused
+from harness.core.events import LAST_WORDS, Done, Event, Failed, Hello, Note, Outputs, Phase, Probe, Refused
 from harness.core.nouns import Case, Outcome
 from harness.core.plugins import Browser, FlagSet
 from harness.core.visits import Told
 from harness.execute.attach_driver import AttachDriver, who
 from harness.execute.doors import Reception
 from harness.execute.drivers import FIRST_LOAD, BrowserFailed, Driver, Limits, Tab
-from harness.execute.executor import Assignment, Invitation, MemoryProbe, PeakReset, as_its_device_sees
+from harness.execute.executor import Assignment, Invitation, Probes, as_its_device_sees
 from harness.execute.finding import at_version
 from harness.execute.flags import candidates, is_real, not_tried, with_set
 from harness.execute.looking import Look, until_closed
 from harness.execute.page_server import PageServer, Seat
 from harness.execute.playwright_driver import PlaywrightDriver
+from harness.execute.sampling import SamplingUsage
 from harness.execute.seating import pipe_for, seat_for
 from harness.execute.seeing import NOBODY, Seeing
 from harness.execute.selenium_driver import SeleniumDriver
@@ -39,13 +40,11 @@ class PageExecutor:
     """Runs Rounds in browsers; the page server and the drivers start with the first of them."""
 
     def __init__(
-        self, memory: MemoryProbe, reset_peaks: PeakReset | None = None, limits: Limits | None = None,
-        reception: Reception | None = None, seeing: Seeing = NOBODY,
-    ) -> None:  # fmt: skip
-        self._memory = memory
+        self, probes: Probes, limits: Limits | None = None, reception: Reception | None = None, seeing: Seeing = NOBODY
+    ) -> None:
+        self._probes = probes
         self._seeing = seeing
         self._left_open: list[tuple[Driver, Tab, bool]] = []
-        self._reset_peaks = reset_peaks
         self._limits = limits or Limits()
         self._reception = reception or Reception()
         self._server: PageServer | None = None
@@ -235,7 +234,7 @@ class PageExecutor:
         await driver.end(tab, keep)
 
     def _peaks_begin_anew(self, tab: Tab) -> bool:
-        return tab.pid is not None and self._reset_peaks is not None and self._reset_peaks(tab.pid)
+        return tab.pid is not None and self._probes.reset_peaks is not None and self._probes.reset_peaks(tab.pid)
 
     def _chosen_for(self, browser: Browser, platform: str | None) -> dict[str, Any]:
         """Platform → the flag set that this browser was started with; of a probe all, of a Round its own."""
@@ -245,13 +244,15 @@ class PageExecutor:
     async def _listen(
         self, tab: Tab, seat: Seat, fresh_peaks: bool, about: dict[str, Any], look: Look | None
     ) -> AsyncGenerator[Event, None]:
-        greeted = False
+        greeted, usage = False, SamplingUsage(self._probes.usage)
         while True:
             event = await _next_event(tab, seat, tab.link_s or self._limits.link_s)
+            if isinstance(event, Phase) and tab.pid is not None and (used := usage.heard(event, tab.pid)):
+                yield used
             if isinstance(event, Outputs) and event.iteration == "last" and tab.pid is not None:
                 yield self._memory_note(tab.pid, fresh_peaks)
             if isinstance(event, Note) and event.data.get("read_memory") in _MARKS and tab.pid is not None:
-                found = {f"{event.data['read_memory']}_tree_pss": self._memory(tab.pid).get("tree_pss", 0)}
+                found = {f"{event.data['read_memory']}_tree_pss": self._probes.memory(tab.pid).get("tree_pss", 0)}
                 yield Note(kind="memory", text="the browser's process tree, as the page asked", data=found)
             last = isinstance(event, LAST_WORDS)
             more = await look.before(event) if look is not None and last else []
@@ -272,7 +273,7 @@ class PageExecutor:
 
     def _memory_note(self, pid: int, fresh_peaks: bool) -> Note:
         """A peak that an earlier Round of the same browser may have left is not this Round's."""
-        found = dict(self._memory(pid))
+        found = dict(self._probes.memory(pid))
         if fresh_peaks:
             return Note(kind="memory", text="the browser's process tree", data=found)
         found.pop("tree_hwm_rss", None)

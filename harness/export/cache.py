@@ -11,14 +11,14 @@ from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact, ArtifactRequest
 from harness.core.units import human_bytes
 from harness.export.process import Progress, run_worker
-from harness.export.request import digest_of_request
+from harness.export.request import base_of, digest_of_request, exporters_of
 from harness.processes.children import removed_with_us
 
 _MARGIN_BYTES = 1_000_000_000
 _LARGEST_MANIFEST_BYTES = 64_000_000
 # Of this process or machine, not of the Artifact: no reason to remove it.
 _NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOMEM)
-_COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works
+_COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works, of whatever precision
 
 
 class ArtifactCache:
@@ -41,15 +41,21 @@ class ArtifactCache:
         return self._sound[digest]
 
     async def make(self, request: ArtifactRequest, progress: Progress) -> Artifact:
-        """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake on a full disk."""
+        """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake on a full disk.
+
+        The fp32 Artifact that another precision is made from is made as well where it is not here.
+        """
         digest = digest_of_request(request)
+        wanted = base_of(request)
+        base = None if wanted is None else self.find(wanted) or await self.make(wanted, progress)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._refuse_full_disk(request)
+        self._refuse_full_disk(request, base)
         aside = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=self.folder))
         with removed_with_us(aside):
             body = {"request": request.model_dump(mode="json"), "out": str(aside), "digest": digest}
-            environment = catalog.exporters()[request.exporter].environment
-            result = await run_worker(environment, "export", body, progress)
+            if base is not None:
+                body["base"] = str(self.folder / base.digest)
+            result = await run_worker(exporters_of(request)[-1].environment, "export", body, progress)
             artifact = Artifact.model_validate(result["artifact"])
             target = self.folder / digest
             if not target.exists():  # another run may have been faster; its bytes are as good as ours
@@ -57,10 +63,10 @@ class ArtifactCache:
             self._sound[digest] = artifact
             return artifact
 
-    def _refuse_full_disk(self, request: ArtifactRequest) -> None:
+    def _refuse_full_disk(self, request: ArtifactRequest, base: Artifact | None) -> None:
         known = catalog.architectures().get(request.model.architecture or "")
         parameters = known.parameters if known and request.model.scale == "full" else 0
-        need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * 4 * parameters
+        need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
         if free < need:
             raise UserMistake(
@@ -99,6 +105,12 @@ def read_artifact(path: Path) -> Artifact | None:
     except (ValueError, RuntimeError):  # RuntimeError: a loop of symlinks
         return None
     return artifact
+
+
+def _graph_bytes(artifact: Artifact) -> int:
+    """Of its graph and the data beside it."""
+    graphs = {file for graph in artifact.onnx.values() for file in (graph.file, *graph.external)}
+    return sum(file.size_bytes for file in artifact.files if file.path in graphs)
 
 
 def _names_only_its_files(artifact: Artifact) -> bool:

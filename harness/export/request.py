@@ -8,6 +8,8 @@ from harness.core.errors import UserMistake
 from harness.core.nouns import ArtifactRequest, Case, Model
 from harness.core.plugins import Exporter
 
+QUANTISER = "quantise"  # the exporter that makes all precisions but fp32
+
 
 def exporter_for(model: Model, wanted: str | None) -> Exporter:
     """The exporter asked for, else the first that takes such a model; raises UserMistake when there is none."""
@@ -24,12 +26,29 @@ def exporter_for(model: Model, wanted: str | None) -> Exporter:
 
 
 def request_for(case: Case) -> ArtifactRequest:
-    """Everything that decides the Artifact's bytes, and nothing else: backends and browsers share it."""
+    """Everything that decides the Artifact's bytes, and nothing else: backends and browsers share it.
+
+    A backend that reads no graph makes a precision itself, of the fp32 weights; unless it says what it reads.
+    """
+    backend = catalog.backends()[case.backend]
+    precision = backend.reads.get(case.precision, case.precision if "onnx" in backend.formats else "fp32")
     return ArtifactRequest(
         model=case.model, task=catalog.tasks()[case.task], batch_size=case.batch_size, length=case.length,
-        precision="fp32", dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,
+        precision=precision, dims=case.dims, inputs_path=case.inputs_path, inputs_sha256=case.inputs,
         exporter=exporter_for(case.model, case.exporter).name, seed=case.seed,
     )  # fmt: skip
+
+
+def base_of(request: ArtifactRequest) -> ArtifactRequest | None:
+    """The request of the fp32 Artifact that another precision is made from; None where it is that itself."""
+    return None if request.precision == "fp32" else request.model_copy(update={"precision": "fp32"})
+
+
+def exporters_of(request: ArtifactRequest) -> tuple[Exporter, ...]:
+    """Who takes part in making it, the last one last."""
+    exporters = catalog.exporters()
+    names = (request.exporter,) if request.precision == "fp32" else (request.exporter, QUANTISER)
+    return tuple(exporters[name] for name in names)
 
 
 def digest_of_request(request: ArtifactRequest) -> str:
@@ -37,7 +56,7 @@ def digest_of_request(request: ArtifactRequest) -> str:
     form = request.model_dump(mode="json", exclude={"inputs_path"})
     form["model"] = request.model.canonical()
     form["versions"] = {
-        name: catalog.installed_version(name) for name in catalog.exporters()[request.exporter].packages
+        name: catalog.installed_version(name) for exporter in exporters_of(request) for name in exporter.packages
     }
     form["exporters"] = _exporters_digest()
     return digest_of(form, length=24)

@@ -1,7 +1,8 @@
 """Journal records → the Run and its Rounds, purely; measuring and `db rebuild` both go through here.
 
-Records: `run`, then `point` (one of the Plan whose export failed) and `quiet` (the machine before the first Round),
-`round` … `event` … `verdict` … `round_end`, then `run_end`; after it `resumed`, where the Run was gone on with.
+Records: `run`, then `point` (one of the Plan whose export failed), `quiet` (the machine before the first Round) and
+`roofs` (what it reaches, where that was asked for), `round` … `event` … `verdict` … `round_end`, then `run_end`; after
+it `resumed`, where the Run was gone on with.
 
 What notes carry in `data`:
     provenance   anything, merged into the Round's provenance; its key `runtime` (package → version) into the runtime
@@ -22,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.core.errors import ProtocolViolation
 from harness.core.events import Done, Event, Hello, Note, Phase, Profile, Samples
-from harness.core.nouns import PlannedCase
+from harness.core.nouns import LEFT_OUT, PlannedCase
 from harness.core.rounds import Round, Run, Verdict
 from harness.core.text import one_line
 from harness.core.values import INT64_MOST, moment
@@ -62,6 +63,8 @@ def assemble(records: Iterable[Mapping[str, Any]]) -> Assembled:
                 run = with_point(run, PlannedCase.model_validate(record["point"]))
             elif kind == "quiet" and run is not None:
                 run = run.model_copy(update={"machine": {**run.machine, "quiet": record["quiet"]}})
+            elif kind == "roofs" and run is not None:
+                run = run.model_copy(update={"machine": {**run.machine, "roofs": record["roofs"]}})
             elif kind == "round":
                 started[round_id] = [record]
             elif kind in ("event", "verdict", "round_end") and round_id in started:
@@ -90,16 +93,21 @@ def with_point(run: Run, point: PlannedCase) -> Run:
 
 def run_resumed(run: Run, at: str) -> Run:
     """The Run in its next sitting: it has no end yet, how quiet the machine is has to be asked anew (what was found in
-    earlier sittings stays beside it), and what could not be exported is tried again."""
+    earlier sittings stays beside it), and what could not be exported, or was left out for what had gone before or for
+    want of memory, is tried or left out again."""
     machine = {key: value for key, value in run.machine.items() if key != "quiet"}
     if "quiet" in run.machine:
         machine["quiet_before"] = [*run.machine.get("quiet_before", []), run.machine["quiet"]]
     cases = tuple(
-        point.model_copy(update={"outcome": None, "code": None, "reason": None}) if point.outcome == "failed" else point
+        point.model_copy(update={"outcome": None, "code": None, "reason": None}) if _open_again(point) else point
         for point in run.plan.cases
     )
     sitting = {"ended_at": None, "interrupted": False, "resumed_at": (*run.resumed_at, at), "machine": machine}
     return run.model_copy(update={**sitting, "plan": run.plan.model_copy(update={"cases": cases})})
+
+
+def _open_again(point: PlannedCase) -> bool:
+    return point.outcome == "failed" or point.code in LEFT_OUT
 
 
 def run_ended(run: Run, end: Mapping[str, Any]) -> Run:
@@ -147,6 +155,7 @@ def assemble_round(run_id: str, records: Sequence[Mapping[str, Any]]) -> Round:
                 console.append(f"console: {_COLOURS.sub('', event.text)}")
         elif record["record"] == "verdict":
             fields["verdict"] = Verdict.model_validate(record["verdict"])
+    _merge(fields["provenance"], begin.get("about") or {})
     if begin.get("artifact") is not None:
         fields["provenance"]["artifact"] = begin["artifact"]
     _keep_peaks(fields["memory_bytes"], end.get("memory_bytes") or {})

@@ -10,10 +10,11 @@ import psutil
 
 from harness import catalog
 from harness.core.digest import digest_of
+from harness.measure.energy import energy_counters
 
 _MEASURED = (
-    "torch", "transformers", "onnxruntime", "onnx", "onnxscript", "playwright", "numpy", "duckdb",
-    "model-benchmark-harness",
+    "torch", "torchao", "transformers", "onnxruntime", "onnxruntime-ep-webgpu", "openvino", "onnx", "onnxscript",
+    "playwright", "numpy", "duckdb", "model-benchmark-harness",
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ def fingerprint() -> dict[str, Any]:
         "release": platform.release(),
         "architecture": platform.machine(),
     }
+    energy = energy_counters()
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return {
         "machine_id": digest_of(stable),
@@ -39,6 +41,7 @@ def fingerprint() -> dict[str, Any]:
         "memory_available_bytes": memory.available,
         "swap_used_bytes": psutil.swap_memory().used,
         "on_battery": None if battery is None else not battery.power_plugged,
+        "energy": {"counters": [each.name for each in energy.counters], "reasons": list(energy.reasons)},
         "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }
 

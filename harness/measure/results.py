@@ -36,6 +36,8 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
     A Round that failed by wrong output makes the Case failed; its timings stay in the metrics, but nothing that is
     not ok is ever ranked.
     """
+    profiles = [one for one in rounds if one.purpose == "profile"]
+    rounds = [one for one in rounds if one.purpose == "timing"]
     if not rounds:
         raise ValueError(f"case {case.case_id} has no Rounds")
     failed = [one for one in rounds if one.outcome == "failed"]
@@ -65,9 +67,15 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         stopped_by=tuple(dict.fromkeys(one.stopped_by for one in timed if one.stopped_by)),
         correct=_verdict(rounds),
         clock=clock(timed),
-        doubts=doubts(case, rounds),
+        doubts=(*doubts(case, rounds), *_about_profiles(profiles)),
         measured_at=min(one.started_at for one in rounds),
     )
+
+
+def _about_profiles(profiles: Sequence[Round]) -> list[str]:
+    """A profile that could not be had takes nothing from what was timed."""
+    without = [one for one in profiles if one.outcome != "ok"]
+    return [f"no profile: {one.code or one.outcome}: {one.reason}" for one in without]
 
 
 def runtime_label(rounds: Sequence[Round]) -> str | None:
@@ -163,9 +171,13 @@ def _doubts_about_device(case: Case, rounds: Sequence[Round]) -> list[str]:
             found.append(f"{how_many} fell back to the CPU" + (f": {names}" if names else ""))
         if case.platform != "wasm" and share is None and (why := _part(one, "placement").get("reason")):
             found.append(f"whether nodes fell back to the CPU is not known: {why}")
+        for own in (one.provenance.get("doubts"), _part(one, "placement").get("doubts")):
+            found += [each for each in own if isinstance(each, str)] if isinstance(own, list) else []
         threads = one.provenance.get("threads")
         if threads is not None and threads != case.threads:
             found.append(f"threads used: {threads}, asked for: {case.threads}")
+    if case.affinity is not None and case.threads > len(case.affinity):
+        found.append(f"{case.threads} threads on {len(case.affinity)} of the CPUs take turns")
     if case.browser is None and any(one.provenance.get("isolation") == "zygote" for one in rounds):
         found.append("forked: peak memory lacks shared pages, and touching them falls into load and first inference")
     served = [one for one in rounds if _part(one, "browser").get("rounds_before")]

@@ -16,12 +16,38 @@ from harness.core.events import Outputs, OutputTensor
 from harness.core.nouns import Artifact, Case, Tensor
 from harness.core.rounds import Verdict
 
-# Largest error allowed, relative to the largest expected magnitude of the same tensor. fp32: sums in another order
-# give 1e-6, fused or approximated activations up to 1e-4; an export that was silently wrong was off by 3e-2. The
-# line lies between. Other precisions arrive with the backends that offer them.
-TOLERANCE = {"fp32": 1e-3}
+
+class Tolerance(NamedTuple):
+    """What a precision may cost. `largest` is of any one error, relative to the largest expected magnitude of the same
+    tensor; `typical` is the root of the mean squared error, relative to the expected values' standard deviation: an
+    output that has nothing to do with the expected one has 1 or more there, whatever its scale."""
+
+    largest: float
+    typical: float
+
+
+# fp32: sums in another order give 1e-6, fused or approximated activations up to 1e-4; an export that was silently wrong
+# was off by 3e-2. The line lies between; its second bound only speaks where a large common part hides the spread.
+# fp16, bf16: each rounding is up to 2^-11 and 2^-9 of a value; some hundred of them add up like a random walk, to some
+# tens of one: 1e-2 and 4e-2, and the worst of many values is a few times that.
+# int8: 255 steps over a channel's range, or over a whole tensor's for activations, where one outlier of ten deviations
+# makes a step 8e-2 of a deviation: about 2e-2 of error per product, several times that through a dozen layers.
+# int4: 16 steps over a block's range: 8e-2 to 1e-1 of error per product, whatever the kernel; through a dozen layers
+# two to three times that.
+# A quantised kernel that is wrong gives noise, which is 1; one that is slightly wrong cannot be told from its steps.
+TOLERANCE = {
+    "fp32": Tolerance(1e-3, 1e-2),
+    "fp16": Tolerance(3e-2, 1e-2),
+    "bf16": Tolerance(1e-1, 4e-2),
+    "int8": Tolerance(0.5, 0.2),
+    "int8-static": Tolerance(0.5, 0.3),
+    "int4": Tolerance(0.75, 0.4),
+    "q4f16": Tolerance(0.75, 0.4),
+}
 # Below this magnitude errors are absolute: relative to an output of zeros nothing would pass.
 _FLOOR = 1e-6
+# Below this share of the largest magnitude a spread is rounding noise: no share of it means anything.
+_FLAT = 1e-4
 
 
 def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs_dir: Path, case: Case) -> Verdict:
@@ -68,6 +94,7 @@ def _judge_iteration(against: Reference, said: Outputs, outputs_dir: Path, preci
     worst: Verdict | None = None
     cosines: list[float] = []
     agreements: list[float] = []
+    typicals: list[float] = []
     for expected in against.expected:
         if expected.name not in got:
             return wrong.model_copy(update={"reason": f"output {expected.name!r} is missing"})
@@ -88,18 +115,23 @@ def _judge_iteration(against: Reference, said: Outputs, outputs_dir: Path, preci
             return verdict.model_copy(update=update)
         cosines += [verdict.cosine] if verdict.cosine is not None else []
         agreements += [verdict.agreement] if verdict.agreement is not None else []
+        typicals += [verdict.rms_rel] if verdict.rms_rel is not None else []
         if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
             worst = verdict
     if worst is None:
         return wrong.model_copy(update={"reason": "the Artifact expects no output"})
-    lowest = {"cosine": min(cosines, default=None), "agreement": min(agreements, default=None)}
-    return worst.model_copy(update={"reference": against.name, **lowest})
+    extremes = {
+        "cosine": min(cosines, default=None),
+        "agreement": min(agreements, default=None),
+        "rms_rel": max(typicals, default=None),
+    }
+    return worst.model_copy(update={"reference": against.name, **extremes})
 
 
-def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: float) -> Verdict:
+def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: Tolerance) -> Verdict:
     """One tensor against another of the same shape. NaN is always wrong, also in the reference; Inf must be expected.
 
-    `tolerance` is relative to the largest expected magnitude; the Verdict's is that bound, absolute.
+    The Verdict's `tolerance` is the bound of the largest error, absolute.
     """
     if not np.issubdtype(expected.dtype, np.floating):
         same = bool(np.array_equal(expected, actual))
@@ -116,13 +148,25 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
     e, a = e[finite], a[finite]
     magnitude = max(float(np.max(np.abs(e), initial=0.0)), _FLOOR)
     error = np.abs(a - e)
-    max_abs, bound = float(np.max(error, initial=0.0)), tolerance * magnitude
-    passed = max_abs <= bound
+    max_abs, bound = float(np.max(error, initial=0.0)), tolerance.largest * magnitude
+    typical = _rms_share(e, error)
+    reason = None
+    if max_abs > bound:
+        reason = f"off by {max_abs:.3g}, more than {bound:.3g}"
+    elif typical is not None and typical > tolerance.typical:
+        reason = f"typically off by {typical:.1%} of the values' spread, more than {tolerance.typical:.1%}"
     return Verdict(
-        checked=True, passed=passed, max_abs=max_abs, max_rel=max_abs / magnitude, cosine=_cosine(e, a),
-        agreement=_argmax_agreement(expected, actual), tolerance=bound,
-        reason=None if passed else f"off by {max_abs:.3g}, more than {bound:.3g}",
+        checked=True, passed=reason is None, max_abs=max_abs, max_rel=max_abs / magnitude, rms_rel=typical,
+        cosine=_cosine(e, a), agreement=_argmax_agreement(expected, actual), tolerance=bound, reason=reason,
     )  # fmt: skip
+
+
+def _rms_share(e: NDArray[np.float64], error: NDArray[np.float64]) -> float | None:
+    """The typical error as a share of the expected values' spread; None where they have none worth the name."""
+    spread = float(np.std(e)) if e.size > 1 else 0.0
+    if spread <= _FLAT * max(float(np.max(np.abs(e), initial=0.0)), _FLOOR):
+        return None
+    return float(np.sqrt(np.mean(error**2))) / spread
 
 
 def _cosine(e: NDArray[np.float64], a: NDArray[np.float64]) -> float | None:

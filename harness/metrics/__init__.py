@@ -4,8 +4,9 @@ Here is what they share: which Rounds count, which clock is believed, and the on
 median, its interval and the throughput all come from.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from harness.core.clocks import Choice, choose_clock
 from harness.core.events import Samples
@@ -32,9 +33,13 @@ class LatencyEstimate(NamedTuple):
 
 
 def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
-    """The ok Rounds; without any, those that failed only by wrong output: their timings are kept, never ranked."""
-    ok = [one for one in rounds if one.outcome == "ok"]
-    return ok or [one for one in rounds if one.outcome == "failed" and one.code == WRONG_OUTPUT]
+    """The ok Rounds; without any, those that failed only by wrong output: their timings are kept, never ranked.
+
+    Those that profiled are none of them: a profiler slows what it looks at.
+    """
+    timing = [one for one in rounds if one.purpose == "timing"]
+    ok = [one for one in timing if one.outcome == "ok"]
+    return ok or [one for one in timing if one.outcome == "failed" and one.code == WRONG_OUTPUT]
 
 
 def verdict_clock(rounds: Sequence[Round]) -> Choice:
@@ -118,6 +123,27 @@ def part_ms(rounds: Sequence[Round], part: str) -> float | None:
     """Median over the Rounds of the medians of a part of a pipeline's run, in milliseconds."""
     medians = [median(taken) for one in timed_rounds(rounds) if (taken := one.per_run_ns(f"part_{part}"))]
     return ms(median(medians)) if medians else None
+
+
+def first_clock(one: Round) -> list[Samples]:
+    """The batches of the steady state in the loop's own clock: each run of the loop once."""
+    batches = steady_samples([one])[0]
+    return [batch for batch in batches if batch.clock == batches[0].clock]
+
+
+def told_number(one: Round, *keys: str) -> float | None:
+    """A number in the Round's provenance, by the keys that lead to it; None where it is absent or no number."""
+    found: Any = one.provenance
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    return float(found) if is_number else None
+
+
+def told_median(rounds: Sequence[Round], *keys: str) -> float | None:
+    """Median over the Rounds that count and told that number."""
+    told = [number for one in timed_rounds(rounds) if (number := told_number(one, *keys)) is not None]
+    return median(told) if told else None
 
 
 def mean_ms(rounds: Sequence[Round]) -> float | None:

@@ -5,7 +5,7 @@ import importlib.util
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ import psutil
 from harness import catalog
 from harness.core.asked import why_not_at
 from harness.core.errors import UserMistake
-from harness.core.nouns import PRECISIONS, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.nouns import PRECISION_ALIASES, PRECISIONS, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
 from harness.core.plugins import Backend
-from harness.core.units import human_bytes, parse_duration
+from harness.core.units import BYTES_PER_MB, human_bytes, parse_duration
 from harness.plan.asked_versions import (
     Published,
     browser_asked,
@@ -25,10 +25,14 @@ from harness.plan.asked_versions import (
     runtimes_of,
 )  # fmt: skip
 from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
+from harness.plan.order import names_of
 from harness.plan.selection import Selection
 
 # Planning takes some 0.2 ms a point: what is beyond this is a slip, and would look like a hang.
 MOST_POINTS = 50_000
+# What `--memory-limit` tries where nobody typed sizes. Powers of two: each step costs an export, since shapes are
+# static, and only those up to the first one over the limit are made.
+SEARCHED_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _PAGE_NEEDS = ("aiohttp", "playwright")
 # Inputs are one inference's; the exporters read no more than this either.
 LARGEST_INPUTS_BYTES = 4 * 1024**3
@@ -38,6 +42,19 @@ _PROVIDES = {"architecture": {"hf", "onnx"}, "pretrained": {"hf", "onnx"}, "onnx
 def default_threads() -> int:
     """Physical cores, at most 4: the same for every backend, else native ÷ browser is a false number."""
     return min(4, psutil.cpu_count(logical=False) or psutil.cpu_count() or 1)
+
+
+def cpus_here() -> tuple[int, ...]:
+    """Numbers of the logical CPUs that this process may run on; where the system does not tell, all that there are."""
+    try:
+        return tuple(psutil.Process().cpu_affinity() or ())
+    except AttributeError:  # macOS
+        return tuple(range(psutil.cpu_count() or 1))
+
+
+def _threads(selection: Selection) -> int:
+    """More threads than CPUs only take turns: nobody gets that unasked."""
+    return selection.threads or min(default_threads(), len(selection.affinity or range(default_threads())))
 
 
 def default_isolation() -> Isolation:
@@ -64,7 +81,7 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
                 case = Case(
                     model=model, task=task.name, mode=selection.mode, platform=platform, backend=backend.name,
                     device=device, browser=browser[0], browser_version=browser[1], runtime=runtime, precision=precision,
-                    batch_size=batch_size, length=length, threads=selection.threads or default_threads(),
+                    batch_size=batch_size, length=length, threads=_threads(selection), affinity=selection.affinity,
                     outputs=selection.outputs, cache=selection.cache, network=selection.network,
                     isolation=selection.isolation or default_isolation(), exporter=selection.exporter,
                     options=selection.option, seed=selection.seed, **_graph_inputs(model, selection),
@@ -75,8 +92,28 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
     policy = Policy(
         rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
         silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
+        profile=selection.profile, roofline=selection.roofline, schedule=_schedule_of(selection),
+        priority=_priority(selection, [point.case for point in planned.values()]),
+        memory_limit_bytes=None if selection.memory_limit is None else selection.memory_limit * BYTES_PER_MB,
     )  # fmt: skip
     return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+
+
+def _schedule_of(selection: Selection) -> Literal["interleaved", "progressive", "memory_limit"]:
+    """The search is progressive by itself."""
+    if selection.memory_limit is not None:
+        return "memory_limit"
+    return "progressive" if selection.progressive else "interleaved"
+
+
+def _priority(selection: Selection, cases: Sequence[Case]) -> tuple[str, ...]:
+    """The names, each of which some Case answers to; raises UserMistake with the nearest that one does."""
+    if not selection.priority:
+        return ()
+    known = {name for case in cases for name in names_of(case)}
+    if unknown := [name for name in selection.priority if name not in known]:
+        raise catalog.unknown("priority", unknown[0], known)
+    return selection.priority
 
 
 def _with_exact_versions(selection: Selection, published: Published) -> Selection:
@@ -110,7 +147,11 @@ def _refuse_unknown_names(selection: Selection) -> None:
         raise catalog.unknown("exporter", selection.exporter, catalog.exporters())
     for precision in selection.precision:
         if precision not in PRECISIONS:
-            raise catalog.unknown("precision", precision, PRECISIONS)
+            raise catalog.unknown("precision", precision, (*PRECISIONS, *PRECISION_ALIASES))
+    here = cpus_here()
+    if absent := [str(cpu) for cpu in selection.affinity or () if cpu not in here]:
+        said = f"CPU {', '.join(absent[:8])} is not there for this process"
+        raise UserMistake("unknown_cpu", said, f"it may run on {', '.join(map(str, here))}")
     for name in selection.backend:
         if name not in catalog.backends():
             raise catalog.unknown("backend", name, catalog.backends())
@@ -135,11 +176,16 @@ def why_not(case: Case, backend: Backend) -> str | None:
     if strange := [name for name in case.options if name not in backend.options]:
         return f"{backend.name} has no option {', '.join(strange)}"
     if case.precision not in backend.precisions:
-        return f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+        generic = f"{backend.name} offers {', '.join(backend.precisions)} here, not {case.precision}"
+        return backend.refuses.get(case.precision, generic)
     if case.browser and (reason := why_not_at(catalog.browsers()[case.browser], case.browser_version)):
         return reason
     if case.cache == "warm" and backend.side == "native":
         return f"{backend.name} has no browser's profile to be warm in: --cache warm is for pages"
+    if case.affinity is not None and backend.side == "page":
+        return (
+            f"a browser's processes choose their CPUs themselves: --affinity is for native backends, not {case.browser}"
+        )
     if case.network is not None and backend.side == "native":
         return f"{backend.name} downloads nothing: --network is for pages"
     if case.cache == "warm" and case.browser and catalog.browsers()[case.browser].driver == "attach":
@@ -233,7 +279,8 @@ def _sizes(model: Model, task: Task, selection: Selection) -> Iterator[tuple[int
     lengths: tuple[int | None, ...] = (task.length_default,)
     if task.length_default and selection.length:
         lengths = selection.length
-    yield from product(selection.batch_size, lengths)
+    searching = selection.memory_limit is not None and "batch_size" not in selection.model_fields_set
+    yield from product(SEARCHED_BATCHES if searching else selection.batch_size, lengths)
 
 
 def _graph_inputs(model: Model, selection: Selection) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the user asked for, before anything is resolved; a spec file's keys are the flags' names."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from pydantic import Field, StrictBool, StrictStr, ValidationError, field_valida
 
 from harness.catalog import unknown
 from harness.core.errors import UserMistake
-from harness.core.nouns import Frozen, Isolation
+from harness.core.nouns import PRECISION_ALIASES, Frozen, Isolation
 from harness.core.text import one_line
 from harness.core.units import human_bytes, parse_duration, parse_rate
 from harness.core.values import INT32_MOST
@@ -17,6 +18,9 @@ from harness.core.values import INT32_MOST
 LARGEST_SPEC_BYTES = 1_000_000
 # Strict: TOML's `true` is not 1, and "8" is not 8. No larger than the database's columns, or than all readers of JSON.
 Size = Annotated[int, Field(strict=True, ge=1, le=INT32_MOST)]
+# More than any machine has; what this one has is asked when the Plan is made.
+_MOST_CPUS = 4096
+Cpu = Annotated[int, Field(strict=True, ge=0, lt=_MOST_CPUS)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 
 
@@ -39,6 +43,7 @@ class Selection(Frozen):
     batch_size: tuple[Size, ...] = (1,)
     length: tuple[Size, ...] = ()
     threads: Size | None = None
+    affinity: tuple[Cpu, ...] | None = None
     outputs: Literal["host", "device"] = "host"
     cache: Literal["cold", "warm"] = "cold"
     network: str | None = None
@@ -50,15 +55,38 @@ class Selection(Frozen):
     timeout: str = "5m"
     seed: Seed = 0
     trust_remote_code: StrictBool = False
+    progressive: StrictBool = False
+    priority: tuple[StrictStr, ...] = ()
+    memory_limit: Size | None = Field(default=None, description="MB")
     incremental: StrictBool = False
     refresh_older_than: float | None = Field(default=None, strict=True, gt=0, le=36_500, description="days")
     force: StrictBool = False
     quiet: Literal["warn", "strict", "off"] = "warn"
+    profile: StrictBool = False
+    roofline: StrictBool = False
 
     @property
     def reuses(self) -> bool:
         """Whether what is known already need not be measured; to be told to measure everything wins."""
         return (self.incremental or self.refresh_older_than is not None) and not self.force
+
+    @field_validator("precision", "priority")
+    @classmethod
+    def _our_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """What the web calls q4 is int4 here: one name each, or one Case would be two."""
+        return tuple(PRECISION_ALIASES.get(name, name) for name in names)
+
+    @field_validator("affinity", mode="before")
+    @classmethod
+    def _cpus(cls, given: Any) -> Any:
+        """Numbers and ranges `0-3`, in order and each once: two Cases on the same CPUs are the same."""
+        if given is None:
+            return None
+        cpus: list[Any] = []
+        for part in given if isinstance(given, list | tuple) else [given]:
+            cpus += cpus_of(part) if isinstance(part, str) else [part]
+        whole = all(isinstance(cpu, int) and not isinstance(cpu, bool) for cpu in cpus)
+        return (tuple(sorted(set(cpus))) or None) if whole else cpus
 
     @field_validator("network")
     @classmethod
@@ -76,7 +104,21 @@ class Selection(Frozen):
         return text
 
 
+_CPUS = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 _LISTS = {name for name, field in Selection.model_fields.items() if str(field.annotation).startswith("tuple")}
+
+
+def cpus_of(text: str) -> list[int]:
+    """`0,2-3` → [0, 2, 3]; raises UserMistake for what is neither numbers nor ranges."""
+    cpus: list[int] = []
+    for part in text.split(","):
+        match = _CPUS.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < _MOST_CPUS:
+            said = f"{one_line(part, 60)!r} is neither a CPU's number nor a range of them"
+            raise UserMistake("bad_affinity", said, "write 0, 0,2 or 0-3")
+        cpus += range(first, last + 1)
+    return cpus
 
 
 def read_spec(path: Path) -> dict[str, Any]:

@@ -12,8 +12,14 @@ _METRICS = (
 )  # fmt: skip
 
 
-def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: Any) -> dict[str, Any]:
-    """A run: its id, machine and every point that was asked for; `more` adds top-level keys."""
+def run_as_json(
+    run: Run, results: Iterable[tuple[Case, CaseResult]], profiles: Mapping[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A run: its id, machine and every point that was asked for; `more` adds top-level keys.
+
+    `profiles` goes by case_id; a case that was not profiled has null.
+    """
+    told = profiles or {}
     return {
         "run_id": run.run_id,
         "started_at": run.started_at,
@@ -22,7 +28,7 @@ def run_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], **more: An
         "interrupted": run.interrupted,
         "resumed_at": list(run.resumed_at),
         **more,
-        "cases": [case_as_json(case, result) for case, result in results],
+        "cases": [{**case_as_json(case, result), "profile": told.get(case.case_id)} for case, result in results],
     }
 
 
@@ -73,6 +79,7 @@ def _asked(case: Case) -> dict[str, Any]:
         "batch_size": case.batch_size,
         "length": case.length,
         "threads": case.threads,
+        "affinity": None if case.affinity is None else list(case.affinity),
         "outputs": case.outputs,
         "cache": case.cache,
         "network": case.network,
@@ -108,6 +115,7 @@ def _answered(case: Case, result: CaseResult) -> dict[str, Any]:
             "reference": verdict.reference if verdict else None,
             "max_abs": verdict.max_abs if verdict else None,
             "cosine": verdict.cosine if verdict else None,
+            "rms_rel": verdict.rms_rel if verdict else None,
             "agreement": verdict.agreement if verdict else None,
             "tolerance": verdict.tolerance if verdict else None,
         },

@@ -74,7 +74,9 @@ class Progressing:
         self._bar.advance(self._task)
         latency, bounds = result.metrics.get("latency_median_ms"), result.latency_ci95_ms
         text = f"{self._now}: {round_.outcome}"
-        if round_.outcome == "ok" and latency is not None:
+        if round_.profile is not None:
+            text += f", profiled {round_.profile.runs} runs"
+        elif round_.outcome == "ok" and latency is not None:
             text += f", {duration(latency)}"
             if bounds is not None:
                 text += f" ({interval(*bounds)})"

@@ -14,20 +14,24 @@ from harness.core.rounds import CaseResult
 from harness.core.text import one_line
 
 _Value = TypeVar("_Value")
-_COLUMNS = ("latency", "95 % interval", "n", "items/s", "load", "first", "memory", "answer")
-_LEFT_OUT_WHEN_NARROW = ("items/s", "load", "memory")
+_COLUMNS = ("latency", "95 % interval", "n", "items/s", "load", "first", "memory", "size", "of roof", "error", "answer")
+_LEFT_OUT_WHEN_NARROW = ("items/s", "load", "memory", "size", "of roof")
 _WIDE = 100
+# Columns for what is asked for now and then, and what gives way to them below the width that has room for all.
+_LEFT_OUT_FOR_MORE = ("n", "first")
+_ROOM_FOR_ALL = 140
 Results = Sequence[tuple[Case, CaseResult]]
 
 
 def results_table(results: Results, width: int = 120) -> RenderableType:
     """Latency with its interval, throughput, start-up, memory and whether the answer is right; doubts beneath.
 
-    Below 100 columns of `width` what matters less is left out; `--json` has everything.
+    Below 100 columns of `width` what matters less is left out; `--json` has everything. The error is the typical one,
+    relative to the spread of the reference's values.
     """
     labels = model_labels(results)
     several = len({(case.model.identity, labels[case.case_id]) for case, _ in results}) > 1
-    columns = [column for column in _COLUMNS if width >= _WIDE or column not in _LEFT_OUT_WHEN_NARROW]
+    columns = _columns(results, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for title in ("model", "platform") if several else ("platform",):
         table.add_column(title, no_wrap=True)
@@ -44,6 +48,17 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
         table.add_row(*name, platform, *(cells.get(title, "") for title in columns))
     lines = [Text.from_markup(f"[dim]{mark}[/dim] {escape(text)}") for text, mark in marks.items()]
     return Group(table, *([Text(), *lines] if lines else []))
+
+
+def _columns(results: Results, width: int) -> list[str]:
+    """What a precision costs and saves is shown where there is any but fp32; the roof where it was measured."""
+    unasked = set() if any(case.precision != "fp32" for case, _ in results) else {"size", "error"}
+    if all(result.metrics.get("roof_share") is None for _, result in results):
+        unasked.add("of roof")
+    left_out = set(_LEFT_OUT_WHEN_NARROW) if width < _WIDE else set()
+    if width < _ROOM_FOR_ALL and "size" not in unasked:
+        left_out |= set(_LEFT_OUT_FOR_MORE)
+    return [column for column in _COLUMNS if column not in unasked | left_out]
 
 
 def platform_label(case: Case, result: CaseResult) -> str:
@@ -181,6 +196,9 @@ def _cells(result: CaseResult) -> dict[str, str]:
         "load": or_dash(get("load_ms"), duration),
         "first": or_dash(get("first_inference_ms"), duration),
         "memory": or_dash(get("peak_memory_mb"), lambda size: f"{size:.0f} MB"),
+        "size": or_dash(get("model_size_mb"), lambda size: f"{size:.3g} MB"),
+        "of roof": or_dash(get("roof_share"), lambda share: f"{share:.0%}"),
+        "error": or_dash(get("rms_error_share"), lambda share: f"{share:.2%}"),
         "answer": "[red]wrong[/red]" if wrong else _answer(result),
     }
 

@@ -1,13 +1,13 @@
 """plan → export: all that is missing, before the first timing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from harness.core.errors import Unsupported
-from harness.core.nouns import Artifact, Plan, PlannedCase
+from harness.core.nouns import Artifact, ArtifactRequest, Plan, PlannedCase
 from harness.export.cache import ArtifactCache
 from harness.export.process import ExportFailed
-from harness.export.request import digest_of_request, request_for
+from harness.export.request import base_of, digest_of_request, request_for
 from harness.steps.workplace import Workplace
 
 
@@ -25,30 +25,59 @@ async def export_all(plan: Plan, workplace: Workplace) -> Exported:
 
     What is reused needs no Artifact.
     """
-    made = 0
-    cache = ArtifactCache(workplace.artifacts)
+    exporting = _Exporting(workplace, ArtifactCache(workplace.artifacts))
     artifacts: dict[str, Artifact] = {}
-    reasons: dict[str, tuple[str, str, str]] = {}
     planned: list[PlannedCase] = []
     for point in plan.cases:
         if point.to_measure:
-            request = request_for(point.case)
-            digest = digest_of_request(request)
-            artifact = cache.find(request)
-            if artifact is None and digest not in reasons:
-                try:
-                    artifact = await cache.make(request, partial(workplace.watcher.exporting, request))
-                    made += 1
-                except ExportFailed as failure:
-                    reasons[digest] = ("failed", failure.code, failure.reason)
-                except Unsupported as reason:
-                    reasons[digest] = ("unsupported", "", str(reason))
-            if artifact is None:
-                kind, code, reason_text = reasons[digest]
-                point = PlannedCase.model_validate(
-                    {"case": point.case, "outcome": kind, "code": code or None, "reason": f"export: {reason_text}"}
-                )
+            found = await exporting.get(request_for(point.case))
+            if isinstance(found, _Reason):
+                point = PlannedCase.model_validate({
+                    "case": point.case, "outcome": found.outcome, "code": found.code, "reason": f"export: {found.text}"
+                })  # fmt: skip
             else:
-                artifacts[point.case.case_id] = artifact
+                artifacts[point.case.case_id] = found
         planned.append(point)
-    return Exported(artifacts, plan.model_copy(update={"cases": tuple(planned)}), made)
+    return Exported(artifacts, plan.model_copy(update={"cases": tuple(planned)}), exporting.made)
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Why there is no Artifact."""
+
+    outcome: str
+    code: str | None
+    text: str
+
+
+@dataclass
+class _Exporting:
+    """What was made so far, and what could not be: nothing is tried twice."""
+
+    workplace: Workplace
+    cache: ArtifactCache
+    made: int = 0
+    reasons: dict[str, _Reason] = field(default_factory=dict)
+
+    async def get(self, request: ArtifactRequest) -> Artifact | _Reason:
+        """The Artifact, found or made; what it is made from comes first, and its reason is the reason of all that
+        depend on it."""
+        digest = digest_of_request(request)
+        if digest in self.reasons:
+            return self.reasons[digest]
+        found = self.cache.find(request)
+        if found is not None:
+            return found
+        base = base_of(request)
+        if base is not None and isinstance(no_base := await self.get(base), _Reason):
+            return no_base
+        try:
+            found = await self.cache.make(request, partial(self.workplace.watcher.exporting, request))
+        except ExportFailed as failure:
+            self.reasons[digest] = _Reason("failed", failure.code, failure.reason)
+        except Unsupported as refusal:
+            self.reasons[digest] = _Reason("unsupported", None, str(refusal))
+        else:
+            self.made += 1
+            return found
+        return self.reasons[digest]

@@ -13,12 +13,13 @@ from typing import Any
 from harness import catalog
 from harness.core.errors import ProtocolViolation
 from harness.core.events import Alive, Conversation, Done, Failed, Note, Refused
-from harness.core.nouns import Artifact, PlannedRound
+from harness.core.nouns import Artifact, Case, PlannedRound
 from harness.core.rounds import Round, Run, Verdict
 from harness.core.units import parse_rate
 from harness.execute.executor import Assignment
 from harness.execute.looking import picture_of
 from harness.execute.watchdog import watched
+from harness.measure.artifacts import about_artifact
 from harness.measure.assemble import assemble_round
 from harness.measure.verify import judge
 from harness.steps.quiet import noting_steal
@@ -44,6 +45,12 @@ def _silence_limit_s(planned: PlannedRound, run: Run, artifact: Artifact) -> flo
     return limit_s + size_bytes * 8 / parse_rate(planned.case.network)
 
 
+def _roof_of(run: Run, case: Case) -> dict[str, Any]:
+    """What this machine reached at the Case's number of threads, where that was measured in this Run."""
+    found = (run.machine.get("roofs") or {}).get(str(case.threads))
+    return {"roof": found} if found else {}
+
+
 def now() -> str:
     """This moment in UTC, ISO 8601 with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
@@ -62,6 +69,7 @@ async def do_round(
     keep({
         "record": "round", "round_id": round_id, "case_id": planned.case.case_id, "number": planned.number,
         "purpose": planned.purpose, "started_at": now(), "artifact": artifact.digest,
+        "about": {**about_artifact(artifact, planned.case), **_roof_of(run, planned.case)},
     })  # fmt: skip
     before = _clocks()
     outputs_dir = Path(tempfile.mkdtemp(prefix="harness-outputs-"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import UserMistake
+from harness.core.nouns import Plan
 from harness.core.rounds import Round, Run
 from harness.execute.executor import Executor
 from harness.measure.assemble import assemble, run_ended
@@ -39,9 +40,25 @@ class Recording:
             if point != before[point.case.case_id]:
                 self.journal.append({"record": "point", "point": point})
         self.journal.append({"record": "quiet", "quiet": run.machine["quiet"]})
+        if "roofs" in run.machine:
+            self.journal.append({"record": "roofs", "roofs": run.machine["roofs"]})
         self.journal.sync()
         self.run = run
         self._tell_store(history)
+
+    def decide(self, plan: Plan, history: Sequence[Round]) -> None:
+        """The Plan as a schedule changed it between Rounds: points that are not tried, or whose export failed."""
+        if plan is self.run.plan:
+            return
+        changed = [point for before, point in zip(self.run.plan.cases, plan.cases, strict=True) if point != before]
+        for point in changed:
+            self.journal.append({"record": "point", "point": point})
+        self.journal.sync()
+        self.run = self.run.model_copy(update={"plan": plan})
+        ids = {point.case.case_id for point in changed}
+        mine = [round_ for round_ in history if round_.case_id in ids]
+        known = [(case, result) for case, result in results_of(self.run, mine) if case.case_id in ids]
+        self.store.begin(self.run, [], known)
 
     def end(self, history: Sequence[Round]) -> None:
         """The database hears of the end; where the Run did not get as far as its beginning, of that as well."""

@@ -43,13 +43,13 @@ def results_of(
 
 
 def result_of(run_id: str, case: Case, rounds: Sequence[Round]) -> CaseResult:
-    """What a Case's Rounds so far have come to."""
+    """What a Case's Rounds so far have come to; those that profiled decide nothing."""
     return case_result(run_id, case, rounds, {name: metric.compute for name, metric in catalog.metrics().items()})
 
 
 def metrics_of(round_: Round, case: Case) -> dict[str, float]:
     """The Round's own metrics, those that it has."""
-    if round_.outcome == "unsupported":
+    if round_.outcome == "unsupported" or round_.purpose != "timing":
         return {}
     values = {name: metric.compute([round_], case) for name, metric in catalog.metrics().items()}
     return {name: value for name, value in values.items() if value is not None}

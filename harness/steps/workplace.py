@@ -9,9 +9,12 @@ from harness.core.events import Event
 from harness.core.nouns import ArtifactRequest, Plan, PlannedRound
 from harness.core.rounds import CaseResult, Round
 from harness.execute.doors import Reception
-from harness.execute.executor import Executor, Lingers
+from harness.execute.executor import Executor, Lingers, Probes
 from harness.execute.seeing import NOBODY, Seeing
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
+from harness.measure.usage import usage_since
+
+_PROBES = Probes(memory_of_tree, reset_peaks_of_tree, usage_since)
 
 
 class Watcher(Protocol):
@@ -60,11 +63,9 @@ class RealExecutors(dict[str, Executor]):
         if side == "native":
             from harness.execute.native import NativeExecutor
 
-            self[side] = NativeExecutor(memory_of_tree)
+            self[side] = NativeExecutor(_PROBES)
         else:
             from harness.execute.page import PageExecutor
 
-            self[side] = PageExecutor(
-                memory_of_tree, reset_peaks_of_tree, reception=self._reception, seeing=self._seeing
-            )
+            self[side] = PageExecutor(_PROBES, reception=self._reception, seeing=self._seeing)
         return self[side]

@@ -18,7 +18,7 @@ WITH asked AS (
 ), done AS (
     SELECT run_id, case_id, count(*) FILTER (WHERE outcome = 'ok') AS rounds_ok, min(started_at) AS measured_at,
         count(DISTINCT runtime::VARCHAR) FILTER (WHERE outcome = 'ok') AS runtimes
-    FROM rounds GROUP BY run_id, case_id
+    FROM rounds WHERE purpose = 'timing' GROUP BY run_id, case_id
 )
 SELECT asked.case_id, asked.run_id, results.outcome, done.rounds_ok, done.measured_at, runs.policy, asked.versions,
     done.runtimes, runs.machine

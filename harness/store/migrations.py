@@ -13,6 +13,20 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE planned_cases ADD COLUMN reused_from VARCHAR",
         "ALTER TABLE runs ADD COLUMN resumed_at VARCHAR[]",
     ),
+    3: (
+        "ALTER TABLE cases ADD COLUMN network VARCHAR",
+        "ALTER TABLE cases ADD COLUMN browser_version VARCHAR",
+        "ALTER TABLE cases ADD COLUMN runtime VARCHAR",
+        "ALTER TABLE cases ADD COLUMN affinity INTEGER[]",
+        # The whole Case was always kept with the plan.
+        "UPDATE cases SET network = asked->>'network', browser_version = asked->>'browser_version',"
+        " runtime = asked->>'runtime' FROM planned_cases WHERE planned_cases.case_id = cases.case_id",
+        "ALTER TABLE rounds ADD COLUMN purpose VARCHAR DEFAULT 'timing'",
+        "ALTER TABLE verdicts ADD COLUMN rms_rel DOUBLE",
+        "CREATE TABLE profiles (round_id VARCHAR PRIMARY KEY, source VARCHAR NOT NULL, runs INTEGER NOT NULL)",
+        "CREATE TABLE operators (round_id VARCHAR NOT NULL, position INTEGER NOT NULL, operator VARCHAR NOT NULL,"
+        " device VARCHAR NOT NULL, count BIGINT NOT NULL, self_ns BIGINT NOT NULL, fallback BOOLEAN NOT NULL)",
+    ),
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 Metrics = Mapping[str, float | None]
 _CASE_COLUMNS = (
     *("task", "mode", "platform", "backend", "device", "browser", "precision", "batch_size"),
-    *("length", "threads", "outputs", "cache", "isolation"),
+    *("length", "threads", "outputs", "cache", "isolation", "network", "browser_version", "runtime"),
 )
 
 
@@ -50,6 +50,7 @@ def case_row(case: Case) -> Row:
         "scale": case.model.scale,
         **{column: getattr(case, column) for column in _CASE_COLUMNS},
         "options": as_json(case.options),
+        "affinity": None if case.affinity is None else list(case.affinity),
     }
 
 
@@ -73,7 +74,7 @@ def planned_row(run_id: str, position: int, planned: PlannedCase) -> Row:
 def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
     """Table → rows; everything about one Round."""
     key = {"round_id": one.round_id}
-    plain = ("run_id", "case_id", "number", "outcome", "code", "reason", "stopped_by")
+    plain = ("run_id", "case_id", "number", "outcome", "code", "reason", "stopped_by", "purpose")
     rows: dict[str, list[Row]] = {
         "rounds": [
             {
@@ -97,6 +98,11 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
         ],
         "memory": [{**key, "source": source, "size_bytes": size} for source, size in one.memory_bytes.items()],
         "notes": [{**key, "position": position, "text": text} for position, text in enumerate(one.notes)],
+        "profiles": [{**key, "source": one.profile.source, "runs": one.profile.runs}] if one.profile else [],
+        "operators": [
+            {**key, "position": position, **operator.model_dump()}
+            for position, operator in enumerate(one.profile.operators if one.profile else ())
+        ],
         "verdicts": [{**key, **one.verdict.model_dump()}] if one.verdict else [],
         "summaries": _summaries(one),
         "round_metrics": [{**key, "metric": name, "value": value} for name, value in metrics.items()],

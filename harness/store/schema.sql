@@ -44,7 +44,11 @@ CREATE TABLE cases (
     outputs VARCHAR NOT NULL,               -- host | device
     cache VARCHAR NOT NULL,                 -- cold | warm
     isolation VARCHAR NOT NULL,             -- process | zygote
-    options JSON NOT NULL
+    options JSON NOT NULL,
+    network VARCHAR,                        -- rate that a page's downloads were held to; null: loopback's own
+    browser_version VARCHAR,                -- asked for; null: the pinned one
+    runtime VARCHAR,                        -- asked for, package@version; null: the pinned one
+    affinity INTEGER[]                      -- logical CPUs that it was kept to; null: all
 );
 
 -- A Run's plan: the Case as it was asked for there (a model has the name that was typed), also the impossible ones.
@@ -76,7 +80,8 @@ CREATE TABLE rounds (
     runtime JSON NOT NULL,                  -- package → version
     provenance JSON NOT NULL,               -- adapter, isolation, clock step, threads, visibility, artifact …
     placement JSON,                         -- execution provider → nodes
-    fallbacks VARCHAR[] NOT NULL            -- operators
+    fallbacks VARCHAR[] NOT NULL,           -- operators
+    purpose VARCHAR DEFAULT 'timing'        -- timing | profile: rounds of the two are never mixed
 );
 
 -- What happens once in a Round: prepare, load, first, warm; for other modes whatever their task calls it.
@@ -119,7 +124,25 @@ CREATE TABLE verdicts (
     cosine DOUBLE,
     agreement DOUBLE,                       -- share of positions with the same argmax
     tolerance DOUBLE,
-    reason VARCHAR
+    reason VARCHAR,
+    rms_rel DOUBLE                          -- typical error, relative to the expected values' standard deviation
+);
+
+-- Of Rounds that profile: by the backend's own profiler, all profiled runs together.
+CREATE TABLE profiles (
+    round_id VARCHAR PRIMARY KEY,
+    source VARCHAR NOT NULL,                -- the profiler
+    runs INTEGER NOT NULL
+);
+
+CREATE TABLE operators (
+    round_id VARCHAR NOT NULL,
+    position INTEGER NOT NULL,              -- from 0, as the profiler told them
+    operator VARCHAR NOT NULL,              -- the backend's own name of the type
+    device VARCHAR NOT NULL,                -- execution provider, as the backend names it
+    count BIGINT NOT NULL,                  -- calls
+    self_ns BIGINT NOT NULL,                -- without what it called
+    fallback BOOLEAN NOT NULL               -- elsewhere than asked for
 );
 
 -- Derived from samples, per run (a Sample's duration divided by its runs).

@@ -15,7 +15,7 @@ from harness.execute.playwright_driver import PlaywrightDriver
 from tests.bench.fresh import output_of
 from tests.bench.pairs import Timed
 
-_LOOPS = Path(__file__).parent / "loops"
+LOOPS = Path(__file__).parent / "loops"
 _LIMIT_S = 120
 _DIST = "/page/node_modules/onnxruntime-web/dist/"
 
@@ -45,7 +45,7 @@ async def bare_native(work: BareWork) -> Timed:
     """One fresh process."""
     files = (work.folder / work.model, work.folder / work.data)
     numbers = (work.shape_text, work.threads, work.warm_s, work.sample_s)
-    return Timed(**json.loads(await output_of("the bare loop", _LOOPS / "bare_loop.py", *files, *numbers)))
+    return Timed(**json.loads(await output_of("the bare loop", LOOPS / "bare_loop.py", *files, *numbers)))
 
 
 class BareBrowser:
@@ -65,7 +65,7 @@ class BareBrowser:
 
     async def measure(self, work: BareWork) -> Timed:
         """One fresh browser with the flags that wasm's Rounds have."""
-        page = Seat(lambda _: Probe(), artifact_dir=_LOOPS)
+        page = Seat(lambda _: Probe(), artifact_dir=LOOPS)
         files = Seat(lambda _: Probe(), artifact_dir=work.folder)
         for seat in (page, files):
             self._server.take(seat)

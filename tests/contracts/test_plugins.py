@@ -10,8 +10,8 @@ import pytest
 from harness import catalog
 from harness.core.events import Conversation, Done, Failed, Hello, Refused
 from harness.core.nouns import Artifact, LoopPolicy, PlannedCase, Policy
-from harness.core.rounds import Round
-from harness.execute.executor import Assignment, Executor
+from harness.core.rounds import Round, Verdict
+from harness.execute.executor import Assignment, Executor, Probes
 from harness.execute.native import NativeExecutor
 from harness.execute.page import PageExecutor
 from harness.measure.host import memory_of_tree
@@ -68,7 +68,7 @@ def test_a_native_backend_runs_a_model_and_is_right(
     artifact, folder = tiny_bert
     platform = next(iter(catalog.backends()[name].platforms))
     assignment = assignment_for(name, platform, artifact, folder, tmp_path)
-    conversation = asyncio.run(converse(NativeExecutor(memory_of_tree), assignment))
+    conversation = asyncio.run(converse(NativeExecutor(Probes(memory_of_tree)), assignment))
     assert_right(conversation, assignment)
     assert conversation.hello is not None
     assert set(catalog.backends()[name].packages) <= set(conversation.hello.runtime)
@@ -80,7 +80,7 @@ def test_a_page_backend_runs_a_model_and_is_right(
 ) -> None:
     artifact, folder = tiny_bert
     assignment = assignment_for(name, platform, artifact, folder, tmp_path)
-    conversation = asyncio.run(converse(PageExecutor(memory_of_tree), assignment))
+    conversation = asyncio.run(converse(PageExecutor(Probes(memory_of_tree)), assignment))
     assert_right(conversation, assignment)
     assert conversation.hello is not None and conversation.hello.provenance["isolated"] is True
 
@@ -96,7 +96,7 @@ def test_a_native_backend_says_why_it_cannot_load(name: str, tiny_bert: tuple[Ar
         np.zeros(tensor.shape, tensor.dtype).tofile(broken / tensor.file)
     platform = next(iter(catalog.backends()[name].platforms))
     assignment = assignment_for(name, platform, artifact, broken, tmp_path / "out")
-    conversation = asyncio.run(converse(NativeExecutor(memory_of_tree), assignment))
+    conversation = asyncio.run(converse(NativeExecutor(Probes(memory_of_tree)), assignment))
     assert isinstance(conversation.last, Failed)
     assert (conversation.last.code, bool(conversation.last.reason)) == ("load_failed", True)
 
@@ -111,7 +111,7 @@ PROMISED = {
 
 
 async def greet(name: str) -> Hello | Failed | Refused:
-    executor = PageExecutor(memory_of_tree)
+    executor = PageExecutor(Probes(memory_of_tree))
     try:
         return await executor.greet(catalog.browsers()[name])
     finally:
@@ -151,8 +151,18 @@ def test_a_metric_is_a_number_where_there_are_samples_and_none_where_there_are_n
         **fields,
         "samples": [*taken, *parts],
         "phases": {event.phase: event.duration_ns for event in events if event.event == "phase"},
-        "memory_bytes": {"peak_rss": 5_000_000, "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000},
-        "provenance": {"leaks": {"loads": 2}},
+        "memory_bytes": {
+            "peak_rss": 5_000_000, "tree_pss": 4_000_000, "device_peak": 1_000_000,
+            "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000,
+        },
+        "provenance": {
+            "leaks": {"loads": 2},
+            "model_bytes": 1_000_000,
+            "work": {"flops": 1_000_000, "weight_bytes": 1_000_000, "activation_bytes": 1_000},
+            "roof": {"gflops": 100.0, "gbytes_per_second": 10.0},
+            "usage": {"cpu_cores": 1.0, "energy_joules": {"rapl package-0": 1.0}},
+        },
+        "verdict": Verdict(checked=True, passed=True, rms_rel=0.01, cosine=0.99, agreement=1.0),
     })  # fmt: skip
     value = metric.compute([full], make_case())
     assert value is not None and math.isfinite(value) and value >= 0

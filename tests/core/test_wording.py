@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.core.wording import code_by_words
+from harness.core.wording import code_by_words, is_refusal
 
 SAID = [
     (
@@ -20,8 +20,33 @@ SAID = [
     ("index out of range in self", None),
     ("", None),
 ]
+# As runtimes, native ones and a page's, really say it; the last few broke.
+PLAIN = [
+    ("Can't create a session. ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for Det(11) node", True),
+    ("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Det(11) node with name ''", True),
+    (
+        "failed to call OrtRun(). ERROR_CODE: 1, ERROR_MESSAGE: Non-zero status code returned while running Gather "
+        "node. Name:'node_embedding' Status Message: shader_helper.cc:416 GenerateSourceCode Program Gather requires "
+        "f16 but the device does not support it.",
+        True,
+    ),
+    ("NotSupportedError: WebNN is not supported on this platform", True),
+    (
+        "TypeError: Failed to execute 'dequantizeLinear' on 'MLGraphBuilder': [embeddings.LayerNorm.bias0] The shape of"
+        " scale and zero point must be the same.",
+        False,
+    ),
+    ("This is an invalid model. Type Error: Type 'tensor(bfloat16)' of input parameter (b) is invalid.", False),
+    ("Load model failed: Protobuf parsing failed.", False),
+    ("failed to allocate: a buffer of this size is not supported", False),
+]
 
 
 @pytest.mark.parametrize(("text", "code"), SAID)
 def test_the_code_is_known_by_the_words(text: str, code: str | None) -> None:
     assert code_by_words(text) == code
+
+
+@pytest.mark.parametrize(("text", "refuses"), PLAIN)
+def test_a_plain_no_is_told_from_what_broke(text: str, refuses: bool) -> None:
+    assert is_refusal(text) is refuses

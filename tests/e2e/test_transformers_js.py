@@ -16,7 +16,7 @@ from harness import catalog
 from harness.core.events import Conversation, Done, Event, Note, Refused, Samples
 from harness.core.nouns import Artifact, LoopPolicy
 from harness.core.rounds import Verdict
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.page import PageExecutor
 from harness.export.cache import ArtifactCache
 from harness.export.process import inspect_model
@@ -55,7 +55,7 @@ def answered(
     assignment = Assignment("round", case, artifact, folder, out, SHORT, silence_limit_s=120)
 
     async def converse() -> Conversation:
-        conversation, executor = Conversation(), PageExecutor(memory_of_tree)
+        conversation, executor = Conversation(), PageExecutor(Probes(memory_of_tree))
         try:
             async for event in executor.execute(assignment):
                 conversation.accept(event)

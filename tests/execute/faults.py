@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core.nouns import Case, Plan, PlannedCase, Policy
 from harness.core.rounds import CaseResult
+from harness.execute.executor import Probes
 from harness.execute.native import NativeExecutor
 from harness.export.request import digest_of_request, request_for
 from harness.measure.host import memory_of_tree
@@ -51,7 +52,7 @@ def measure(folder: Path, cases: list[Case], silence_s: float = 60, rounds: int 
             make_artifact(place)
     policy = Policy(rounds=rounds, budget_ns=rounds * 100_000_000, silence_limit_ns=round(silence_s * 1e9))
     plan = Plan(cases=tuple(PlannedCase(case=case) for case in cases), policy=policy)
-    workplace = Workplace(folder / "t.duckdb", {"native": NativeExecutor(memory_of_tree)}, Silent())
+    workplace = Workplace(folder / "t.duckdb", {"native": NativeExecutor(Probes(memory_of_tree))}, Silent())
     outcome = asyncio.run(run_plan(plan, workplace, "harness run"))
     return {case.case_id: result for case, result in outcome.results}
 

@@ -12,7 +12,7 @@ from harness.core.events import Conversation, Event
 from harness.core.nouns import LoopPolicy
 from harness.core.plugins import Browser
 from harness.execute.drivers import Limits
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.flags import platform_args, platform_preferences
 from harness.execute.page import PageExecutor
 from harness.execute.seeing import Seeing
@@ -106,8 +106,8 @@ async def do_round(
 
 
 def make_executor(**limits: float) -> PageExecutor:
-    return PageExecutor(memory_of_tree, reset_peaks_of_tree, Limits(**limits))
+    return PageExecutor(Probes(memory_of_tree, reset_peaks_of_tree), Limits(**limits))
 
 
 def make_seeing_executor(seeing: Seeing, **limits: float) -> PageExecutor:
-    return PageExecutor(memory_of_tree, reset_peaks_of_tree, Limits(**limits), seeing=seeing)
+    return PageExecutor(Probes(memory_of_tree, reset_peaks_of_tree), Limits(**limits), seeing=seeing)

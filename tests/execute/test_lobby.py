@@ -14,7 +14,7 @@ from harness.core.visits import Visitor
 from harness.execute.attach_driver import AttachDriver, told_version
 from harness.execute.doors import Reception
 from harness.execute.drivers import Tab
-from harness.execute.executor import Invitation
+from harness.execute.executor import Invitation, Probes
 from harness.execute.lobby import Lobby, Place
 from harness.execute.page import PageExecutor
 from harness.execute.page_server import PageServer
@@ -209,7 +209,7 @@ def test_a_browser_is_what_it_says_and_webkit_on_linux_is_not_safari(
 async def test_a_device_that_is_away_is_waited_for_between_rounds_once(
     server: PageServer, client: aiohttp.ClientSession, place: Place
 ) -> None:
-    executor = PageExecutor(lambda _: {}, reception=Reception(wait_s=0.5))
+    executor = PageExecutor(Probes(lambda _: {}), reception=Reception(wait_s=0.5))
     executor._server = server
     case, said = make_case(platform="wasm", browser="attached", browser_version="phone"), list[str]()
     waiting = asyncio.create_task(executor.wait_for_return(case, said.append))

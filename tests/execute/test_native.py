@@ -11,7 +11,7 @@ import pytest
 
 from harness.core.events import Conversation, Done, Event, Failed, Phase, Samples
 from harness.core.nouns import LoopPolicy
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.native import NativeExecutor
 from harness.execute.watchdog import watched
 from harness.measure.host import memory_of_tree
@@ -30,7 +30,7 @@ def assign(tmp_path: Path, silence_limit_s: float = 60, **options: Any) -> Assig
 
 async def listen(assignment: Assignment, meddle: Any = None) -> tuple[list[Event], Conversation]:
     events, conversation = [], Conversation()
-    async for event in watched(NativeExecutor(memory_of_tree).execute(assignment), assignment.silence_limit_s):
+    async for event in watched(NativeExecutor(Probes(memory_of_tree)).execute(assignment), assignment.silence_limit_s):
         events.append(event)
         conversation.accept(event)
         if meddle is not None:
@@ -98,7 +98,7 @@ def test_a_worker_that_falls_silent_is_ended(tmp_path: Path) -> None:
 
 def test_leaving_early_leaves_no_worker(tmp_path: Path) -> None:
     async def leave() -> None:
-        events = NativeExecutor(memory_of_tree).execute(assign(tmp_path, duration_us="50000"))
+        events = NativeExecutor(Probes(memory_of_tree)).execute(assign(tmp_path, duration_us="50000"))
         async for _ in events:
             break
         await events.aclose()

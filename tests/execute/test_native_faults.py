@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.core.rounds import CaseResult
+from harness.execute.executor import Probes
 from harness.execute.native import NativeExecutor
 from harness.measure.host import memory_of_tree
 from harness.processes.endings import how_it_ended, oom_kills
@@ -151,7 +152,8 @@ async def test_what_floods_stderr_does_not_fill_the_conductors_memory(tmp_path: 
     case = make_case(platform="faulty", backend="faulty", options={"fault": "flood", "at": "load"})
     assignment = assign(tmp_path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    async for _ in NativeExecutor(memory_of_tree).execute(type(assignment)(**{**vars(assignment), "case": case})):
+    other = type(assignment)(**{**vars(assignment), "case": case})
+    async for _ in NativeExecutor(Probes(memory_of_tree)).execute(other):
         pass
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 60_000, f"{grown} KiB"

@@ -1,22 +1,23 @@
 """A browser that dies, is absent or does not start: the right outcome, and nothing of it left for the next Round."""
 
 import asyncio
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import catalog
-from harness.core.events import Done, Event, Failed, Hello, Refused
+from harness.core.events import Conversation, Done, Event, Failed, Hello, Refused, Samples
 from harness.execute.drivers import Tab
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.page import PageExecutor
 from harness.measure.host import memory_of_tree
 from tests.execute.page_rounds import assign, processes
 
 
 async def do_rounds(assignment: Assignment, meddle: Any = None, times: int = 1) -> list[list[Event]]:
-    executor = PageExecutor(memory_of_tree)
+    executor = PageExecutor(Probes(memory_of_tree))
     heard: list[list[Event]] = []
     try:
         for _ in range(times):
@@ -50,6 +51,16 @@ def test_a_browser_that_is_killed_fails_its_round_and_the_next_has_a_healthy_one
 def test_a_failure_comes_in_the_pages_words(tmp_path: Path) -> None:
     (events,) = asyncio.run(do_rounds(assign(tmp_path, fail="load_failed")))
     assert isinstance(events[-1], Failed) and events[-1].code == "load_failed"
+
+
+def test_a_round_that_profiles_has_other_samples_than_one_that_times(tmp_path: Path) -> None:
+    profiling = dataclasses.replace(assign(tmp_path, duration_us="2000"), purpose="profile")
+    (events,) = asyncio.run(do_rounds(profiling))
+    conversation = Conversation()
+    for event in events:
+        conversation.accept(event)
+    assert conversation.last == Done(stopped_by="profiled")
+    assert [event.phase for event in events if isinstance(event, Samples)] == ["unprofiled", "profiled"]
 
 
 def test_a_browser_that_is_absent_is_unsupported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 from harness import catalog
 from harness.catalog import ROOT
 from harness.core.events import Done, Event, Failed, Hello, Note, Phase
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.page import PageExecutor
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 from tests.execute.page_rounds import LONG, SHORT, assign, browser_with, do_round, driver, make_executor, processes
@@ -167,7 +167,7 @@ def test_a_peak_of_an_earlier_round_is_not_given_as_this_ones(tmp_path: Path, ca
         asked.append(pid)
         return can_reset and reset_peaks_of_tree(pid)
 
-    first, second = serve(warm(tmp_path), warm(tmp_path), executor=lambda: PageExecutor(memory_of_tree, reset))
+    first, second = serve(warm(tmp_path), warm(tmp_path), executor=lambda: PageExecutor(Probes(memory_of_tree, reset)))
     assert asked == [first.root], "the first Round's peaks are its own"
     assert "tree_hwm_rss" in first.said("memory")
     assert ("tree_hwm_rss" in second.said("memory")) is can_reset and "tree_pss" in second.said("memory")

@@ -19,7 +19,7 @@ import pytest
 from harness.core.errors import Unsupported
 from harness.core.events import Conversation, Done, Event, Failed, Hello, Phase
 from harness.core.nouns import Artifact
-from harness.execute.executor import Assignment, Executor
+from harness.execute.executor import Assignment, Executor, Probes
 from harness.execute.native import NativeExecutor
 from harness.execute.zygotes import Zygote
 from harness.measure.host import memory_of_tree
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a zygote is off
 @pytest.fixture
 async def executor() -> AsyncIterator[NativeExecutor]:
     """One that is closed whatever happens; then nothing of it is left."""
-    made = NativeExecutor(memory_of_tree)
+    made = NativeExecutor(Probes(memory_of_tree))
     yield made
     await made.close()
     assert not family()
@@ -190,7 +190,7 @@ CONDUCTOR = """
 
     async def measure():
         assignment = forked(assign(Path(tempfile.mkdtemp()), duration_us="100000000"))
-        async for event in NativeExecutor(memory_of_tree).execute(assignment):
+        async for event in NativeExecutor(Probes(memory_of_tree)).execute(assignment):
             if isinstance(event, Phase) and event.phase == "load":
                 print(tempfile.gettempdir(), *[p.pid for p in family()], flush=True)
 

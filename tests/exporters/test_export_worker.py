@@ -132,6 +132,7 @@ def test_exporters_describe_themselves() -> None:
     described = {name: Exporter.model_validate(literal) for name, (_, literal) in exporters().items()}
     assert {name: exporter.takes for name, exporter in described.items()} == {
         "onnx": ("onnx",),
+        "quantise": (),
         "transformers": ("architecture", "pretrained"),
     }
 

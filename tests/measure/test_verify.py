@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.core.nouns import PipelineCall
-from harness.measure.verify import TOLERANCE, compare, judge
+from harness.core.nouns import PRECISIONS, PipelineCall
+from harness.measure.verify import TOLERANCE, Tolerance, compare, judge
 from tests.making import make_artifact, make_case, write_outputs
 
 RNG = np.random.default_rng(7)
+FP32, ANY = TOLERANCE["fp32"], Tolerance(1e9, 1e9)
 CASE = make_case(task="text-generation")
 GOOD = RNG.normal(size=(4, 8)).astype(np.float32)
 
@@ -49,19 +50,19 @@ def test_both_iterations_count(tmp_path: Path, which: str) -> None:
 def test_nan_and_infinity_are_always_wrong(poison: float) -> None:
     bad = GOOD.copy()
     bad[1, 1] = poison
-    verdict = compare(GOOD, bad, tolerance=1e9)
+    verdict = compare(GOOD, bad, tolerance=ANY)
     assert not verdict.passed and "NaN" in (verdict.reason or "")
 
 
 def test_an_expected_infinity_must_be_answered_by_the_same_one() -> None:
     expected = np.array([1.0, -np.inf], np.float32)
-    assert compare(expected, expected.copy(), 1e-3).passed
-    assert not compare(expected, np.array([1.0, np.inf], np.float32), 1e-3).passed
+    assert compare(expected, expected.copy(), FP32).passed
+    assert not compare(expected, np.array([1.0, np.inf], np.float32), FP32).passed
 
 
 def test_a_reference_with_nan_proves_nothing() -> None:
     nothing = np.full(3, np.nan, np.float32)
-    verdict = compare(nothing, nothing.copy(), 1e-3)
+    verdict = compare(nothing, nothing.copy(), FP32)
     assert not verdict.passed and not verdict.checked
 
 
@@ -76,8 +77,8 @@ def test_the_worst_tensor_speaks_for_agreement_and_cosine(tmp_path: Path) -> Non
 
 
 def test_whole_numbers_must_be_equal() -> None:
-    assert compare(np.array([1, 2]), np.array([1, 2]), 1e-3).passed
-    assert not compare(np.array([1000, 2]), np.array([1001, 2]), 1.0).passed
+    assert compare(np.array([1, 2]), np.array([1, 2]), FP32).passed
+    assert not compare(np.array([1000, 2]), np.array([1001, 2]), ANY).passed
 
 
 @pytest.mark.parametrize("bad", [GOOD[:2], GOOD.astype(np.float64), GOOD.reshape(8, 4)])
@@ -138,3 +139,33 @@ def test_a_pipeline_of_which_nobody_knows_the_answer_is_not_checked(tmp_path: Pa
     case = make_case(backend="transformers_js", platform="wasm", browser="chromium")
     verdict = judge(artifact, tmp_path / "artifact", outputs, tmp_path / "out", case)
     assert (verdict.passed, verdict.checked) == (False, False)
+
+
+def noisy(share: float, size: int = 4096) -> tuple[Any, Any]:
+    """Normal values around 50 (a large part in common), and the same with so much noise relative to their spread."""
+    random = np.random.default_rng(11)
+    values = 50 + random.normal(size=(8, size // 8))
+    return values.astype(np.float32), (values + share * random.normal(size=values.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", [name for name in PRECISIONS if name != "fp32"])
+def test_a_precision_may_cost_what_it_costs_and_noise_never_passes(precision: str) -> None:
+    """The noise is as small as 2 % of the magnitude, and its cosine is 0.9998: only the spread tells."""
+    limit = TOLERANCE[precision].typical
+    passing, failing = (compare(*noisy(limit * part), TOLERANCE[precision]) for part in (0.9, 1.1))
+    assert passing.passed and passing.rms_rel == pytest.approx(0.9 * limit, rel=0.05)
+    assert not failing.passed and "spread" in (failing.reason or "")
+    noise = compare(*noisy(1.0), TOLERANCE[precision])
+    assert not noise.passed and (noise.cosine or 0) > 0.999
+
+
+def test_every_precision_has_a_tolerance_and_coarser_ones_a_wider_one() -> None:
+    assert TOLERANCE.keys() == set(PRECISIONS)
+    order = [TOLERANCE[name] for name in ("fp32", "fp16", "bf16", "int8", "int8-static", "int4")]
+    assert order == sorted(order, key=lambda each: (each.typical, each.largest))
+    assert all(tolerance.typical < 0.5 for tolerance in TOLERANCE.values()), "noise is 1"
+
+
+def test_of_a_constant_output_no_spread_is_made_up() -> None:
+    flat = np.full((4, 4), 3.0, np.float32)
+    assert compare(flat, flat + np.float32(1e-4), TOLERANCE["fp32"]).rms_rel is None

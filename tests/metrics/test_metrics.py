@@ -6,7 +6,7 @@ import pytest
 
 from harness import catalog
 from harness.core.events import Samples
-from harness.core.rounds import Round
+from harness.core.rounds import Round, Verdict
 from harness.metrics import latency_estimate, timed_rounds, verdict_clock
 from tests.store.made_up import case, round_of, samples
 
@@ -120,3 +120,61 @@ def test_the_parts_of_a_pipeline_are_medians_of_their_own_samples() -> None:
     assert compute("postprocess_ms", *rounds) == 4
     for name in ("preprocess_ms", "infer_ms", "postprocess_ms"):
         assert compute(name, round_of(CASE, 1, (1, 2))) is None
+
+
+def test_what_a_precision_costs_is_the_worst_word_of_the_judge() -> None:
+    def judged(rms_rel: float, cosine: float, agreement: float | None) -> Round:
+        verdict = Verdict(checked=True, passed=True, rms_rel=rms_rel, cosine=cosine, agreement=agreement)
+        return round_of(CASE, 1, (1,), verdict=verdict)
+
+    rounds = [judged(0.1, 0.99, 0.9), judged(0.3, 0.95, 0.8), judged(0.2, 0.97, 1.0)]
+    assert compute("rms_error_share", *rounds) == 0.3
+    assert compute("cosine_to_reference", *rounds) == 0.95
+    assert compute("argmax_agreement", *rounds) == 0.8
+    assert compute("argmax_agreement", judged(0.1, 1, None)) is None
+
+
+def test_the_roof_is_what_the_work_must_take_at_least() -> None:
+    """6 GFLOP at 100 GFLOP/s are 60 ms, 1 GB at 20 GB/s 50 ms: the longer one of 120 ms is a half."""
+    work = {"flops": 6_000_000_000, "weight_bytes": 990_000_000, "activation_bytes": 10_000_000}
+    roof = {"gflops": 100, "gbytes_per_second": 20}
+    one = round_of(CASE, 1, (120,), provenance={"work": work, "roof": roof})
+    assert compute("roof_share", one) == pytest.approx(0.5)
+    assert compute("achieved_gflops", one) == pytest.approx(50)
+    assert compute("achieved_gbytes_per_second", one) == pytest.approx(1 / 0.12)
+    bound_by_memory = {**work, "flops": 1_000_000_000}
+    assert compute("roof_share", round_of(CASE, 1, (100,), provenance={"work": bound_by_memory, "roof": roof})) == 0.5
+    assert compute("roof_share", round_of(CASE, 1, (120,), provenance={"work": work})) is None
+    assert compute("achieved_gflops", round_of(CASE, 1, (120,))) is None
+    nonsense = {"work": {"flops": "many", "weight_bytes": True}, "roof": 7}
+    assert compute("roof_share", round_of(CASE, 1, (120,), provenance=nonsense)) is None
+
+
+def test_energy_is_of_the_counter_that_covers_what_computes() -> None:
+    """Batch 4, 5 Samples of 2 runs: 40 items; 8 J are 200 mJ each."""
+    counters = {"rapl package-0": 5.0, "rapl package-1": 3.0, "nvml gpu 0": 80.0}
+    provenance = {"usage": {"energy_joules": counters, "cpu_cores": 1.5}}
+    one = round_of(CASE, 1, samples=(samples(1, 2, 3, 4, 10, runs=2),), provenance=provenance)
+    assert compute("energy_mj_per_item", one) == pytest.approx(200)
+    assert compute("cpu_cores_used", one) == 1.5
+    metric = catalog.metrics()["energy_mj_per_item"]
+    cuda = case(platform="cuda", device="cuda", browser=None, batch_size=4)
+    assert metric.compute([one], cuda) == pytest.approx(2000)
+    assert metric.compute([one], case(platform="webgpu")) is None, "nobody knows which GPU a page computes on"
+    assert compute("energy_mj_per_item", round_of(CASE, 1, (1,))) is None
+
+
+def test_sizes_of_files_and_memories_stay_apart() -> None:
+    memory = {"peak_rss": 9_000_000, "tree_pss": 7_000_000, "device_cuda_peak_allocated": 5_000_000}
+    one = round_of(CASE, 1, (1,), memory_bytes=memory, provenance={"model_bytes": 3_000_000})
+    told = {name: compute(name, one) for name in ("peak_memory_mb", "pss_mb", "device_memory_mb", "model_size_mb")}
+    assert told == {"peak_memory_mb": 9, "pss_mb": 7, "device_memory_mb": 5, "model_size_mb": 3}
+
+
+def test_a_round_that_profiled_times_nothing() -> None:
+    """Its phases and samples are those of a model under its profiler."""
+    timing = round_of(CASE, 1, (5,))
+    profiled = round_of(CASE, 1, (90,), purpose="profile", phases={"load": 99_000_000, "first": 99_000_000})
+    for name, metric in catalog.metrics().items():
+        assert metric.compute([timing, profiled], CASE) == metric.compute([timing], CASE), name
+    assert timed_rounds([profiled]) == []

@@ -1,0 +1,1 @@
+"""Tests of native/, each through a real worker where one can run."""

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from harness import catalog
+from harness.core.nouns import Artifact
 from harness.execute.embedded import find_embedded
 from harness.execute.flags import platform_args
 from tests.page.artifacts import make_artifact
 from tests.page.conductor import Spoken, converse
+from tests.page.precisions import make_in_all_precisions
 
 
 async def launch_chromium(playwright: Any) -> Any:
@@ -24,6 +26,14 @@ async def launch_chromium(playwright: Any) -> Any:
 def artifact_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artifact")
     make_artifact(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bert_dir(tiny_bert: tuple[Artifact, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Artifact of a tiny BERT with a graph in each precision."""
+    folder = tmp_path_factory.mktemp("precisions")
+    make_in_all_precisions(*tiny_bert, folder)
     return folder
 
 

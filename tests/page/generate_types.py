@@ -15,7 +15,7 @@ from harness.core.visits import LobbyDown, Visitor
 
 TARGET = Path(__file__).parents[2] / "browser_assets" / "protocol.d.ts"
 _HEADING = """\
-// Made by `python -m tests.page.generate_types --write` from harness/core/{events,nouns,plugins,visits}.py. Do not edit.
+// Made by `python -m tests.page.generate_types --write` from harness/core. Do not edit.
 // Every field is required: a receiver always gets it, and a sender must say it.
 """
 _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}

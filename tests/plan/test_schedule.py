@@ -54,13 +54,13 @@ def test_what_fails_at_first_is_decided_and_what_fails_later_goes_on() -> None:
 
 def test_that_a_device_went_away_decides_nothing() -> None:
     schedule = Interleaved(make_plan())
-    first = schedule.queue[0]
+    first, *rest = carry_out(make_plan())
     fields = {"round_id": "1", "run_id": "r", "case_id": first.case.case_id, "number": 1, "started_at": "now"}
     for code, goes_on in (("device_gone", True), ("page_crashed", False)):
         gone = Round.model_validate({**fields, "outcome": "failed", "code": code})
         others = [
             Round.model_validate({**fields, "case_id": each.case.case_id, "number": each.number, "outcome": "ok"})
-            for each in schedule.queue
+            for each in rest
             if each.case != first.case
         ]
         found = schedule.next([gone, *others])

@@ -158,7 +158,7 @@ def test_noise_is_a_line_under_the_table_and_quiet_none() -> None:
 def test_the_json_has_null_for_what_does_not_apply() -> None:
     told = case_as_json(*point("webnn", outcome="unsupported", reason="no", correct=None))
     assert told["metrics"]["latency_median_ms"] is None and told["metrics"]["latency_ci95_ms"] is None
-    assert told["correct"] == dict.fromkeys(("reference", "max_abs", "cosine", "agreement", "tolerance")) | {
+    assert told["correct"] == dict.fromkeys(("reference", "max_abs", "cosine", "rms_rel", "agreement", "tolerance")) | {
         "checked": False
     }
     assert told["metrics"]["peak_memory_source"] is None

@@ -18,7 +18,7 @@ from harness.store.results import read_run
 from tests.store.made_up import case, round_of, run
 from tests.store.test_ingest import everything
 
-CASE, OTHER = case(), case("webgpu")
+CASE, OTHER = case(), case("webgpu", network="50mbit", runtime="onnxruntime-web@1.29.0", browser_version="147.0.2")
 RUN = run(PlannedCase(case=CASE), PlannedCase(case=OTHER))
 METRICS = {name: metric.compute for name, metric in catalog.metrics().items()}
 FIRST_SCHEMA = (Path(__file__).parent / "version_1.sql").read_text(encoding="utf-8")

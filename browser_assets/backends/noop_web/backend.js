@@ -7,7 +7,7 @@
  * @typedef {import('../seam.js').HostTensor} HostTensor
  */
 
-import { RoundFailed, fetchFile } from '../seam.js';
+import { RoundFailed, fetchFile, timedRunNs } from '../seam.js';
 
 /**
  * @param {import('../seam.js').Opening} opening
@@ -18,7 +18,8 @@ export async function openSession({ message }) {
   const waitMs = Number(options.duration_us ?? 0) / 1000;
   /** @type {HostTensor[]} */
   let expected = [];
-  return {
+  /** @type {import('../seam.js').Session} */
+  const session = {
     runtime: {},
     clock: 'performance_now',
     async prepare() {
@@ -39,8 +40,16 @@ export async function openSession({ message }) {
     dropOutputs() {},
     outputs: () => expected,
     placement: async () => ({ providers: {}, fallbacks: [], fallback_share: 0 }),
+    async profile(runs) {
+      const durations_ns = [];
+      for (let run = 0; run < runs; run += 1) durations_ns.push(await timedRunNs(session));
+      const self_ns = durations_ns.reduce((sum, duration) => sum + duration, 0);
+      const operators = [{ operator: 'Wait', device: 'cpu', count: runs, self_ns, fallback: false }];
+      return { source: 'performance_now', durations_ns, operators };
+    },
     async close() {},
   };
+  return session;
 }
 
 /**

@@ -14,8 +14,11 @@
 
 import { captureConsole } from './console_tap.js';
 import { parsePlacement, unknownPlacement } from './placement.js';
+import { readProfile } from './profile.js';
 import { hostTensor, tensorOf, tensorOnGpu } from './tensors.js';
-import { RoundFailed, Unsupported, fetchFile, refuseWhatIsAbsent, wordsOf } from '../seam.js';
+import {
+  RoundFailed, Unsupported, WARM_BEFORE_PROFILE, fetchFile, refuseWhatIsAbsent, timedRunNs, wordsOf,
+} from '../seam.js';
 import { measureWaitFloorNs } from '../../gpu/wait_floor.js';
 
 const PINNED = new URL('../../node_modules/onnxruntime-web/', import.meta.url).href;
@@ -84,12 +87,14 @@ class OrtWebSession {
     return { bytes };
   }
 
-  async load() {
+  /** @param {SessionOptions} [more] */
+  async load(more = {}) {
     if (this.graph === undefined) throw new RoundFailed('load_failed', 'load before prepare');
-    this.session = await this.ort.InferenceSession.create(this.graph.model, this.options(this.graph));
+    const options = { ...this.options(this.graph), ...more };
+    this.session = await this.ort.InferenceSession.create(this.graph.model, options);
     // The runtime has its own copy by now; a second one would count against the page's memory while it is timed.
     this.graph = undefined;
-    if (this.platform === 'webgpu') this.device = await this.ort.env.webgpu.device;
+    if (this.platform === 'webgpu') this.useDevice(await this.ort.env.webgpu.device);
     const unknown = Object.keys(this.feeds).filter((name) => !this.session?.inputNames.includes(name));
     for (const name of unknown) delete this.feeds[name];
     this.unknownInputs = unknown;
@@ -101,7 +106,7 @@ class OrtWebSession {
       threads: this.message.case.platform === 'wasm' ? this.ort.env.wasm.numThreads : null,
       threads_asked: this.message.case.threads,
       ...(this.unknownInputs.length > 0 ? { inputs_not_in_graph: this.unknownInputs } : {}),
-      ...(this.platform === 'webgpu' ? await this.watchDevice() : {}),
+      ...(this.platform === 'webgpu' ? await this.knownOfDevice() : {}),
     };
   }
 
@@ -180,6 +185,26 @@ class OrtWebSession {
     }
   }
 
+  /** The profiler is there from a session's beginning to its end, and what it costs is to be in no other run. */
+  async profile(/** @type {number} */ runs) {
+    const all = WARM_BEFORE_PROFILE + runs;
+    await this.reload({ enableProfiling: true });
+    const durations_ns = [];
+    for (let run = 0; run < all; run += 1) durations_ns.push(await timedRunNs(this));
+    const lines = await captureConsole(async () => this.session?.endProfiling());
+    await this.reload({});
+    for (let run = 0; run < WARM_BEFORE_PROFILE; run += 1) await timedRunNs(this);
+    const told = readProfile(lines, { platform: this.platform, runs, all });
+    return { ...told, durations_ns: durations_ns.slice(WARM_BEFORE_PROFILE) };
+  }
+
+  /** @param {SessionOptions} more */
+  async reload(more) {
+    await this.close();
+    this.graph = await fetchGraph(this.message);
+    await this.load(more);
+  }
+
   async close() {
     this.dropOutputs();
     const { session } = this;
@@ -198,15 +223,20 @@ class OrtWebSession {
     };
   }
 
-  /** The device the runtime really uses, in the adapter's words, and what waiting for it costs; says so when it is lost. */
-  async watchDevice() {
+  /** Each session has its own. Says so when it is lost. @param {GPUDevice} device */
+  useDevice(device) {
     const { session } = this;
+    this.device = device;
+    device.lost.then(({ reason, message }) => {
+      // The runtime destroys it when its session is released, and that is no loss.
+      if (reason !== 'destroyed' || this.session === session) this.opening.fail('webgpu_lost', message || reason);
+    });
+  }
+
+  /** The device the runtime really uses, in the adapter's words, and what waiting for it costs. */
+  async knownOfDevice() {
     try {
       const device = this.device ?? (await this.ort.env.webgpu.device);
-      device.lost.then(({ reason, message }) => {
-        // The runtime destroys it when its session is released, and that is no loss.
-        if (reason !== 'destroyed' || this.session === session) this.opening.fail('webgpu_lost', message || reason);
-      });
       const { vendor, architecture, device: model, description } = device.adapterInfo;
       const wait_floor_ns = await measureWaitFloorNs(device, () => performance.now(), this.message.case.outputs).catch(() => null);
       return { webgpu_device: { vendor, architecture, device: model, description }, wait_floor_ns };

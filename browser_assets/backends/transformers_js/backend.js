@@ -174,6 +174,11 @@ class PipelineSession {
     return { providers: null, fallbacks: [], fallback_share: null, reason };
   }
 
+  /** @returns {Promise<never>} */
+  async profile() {
+    throw new Unsupported('transformers.js has no profiler of its own');
+  }
+
   async close() {
     const { pipe } = this;
     this.pipe = undefined;

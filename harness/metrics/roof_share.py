@@ -1,0 +1,33 @@
+"""How near to what this machine reaches: the shortest time that its roof allows for the graph's work over the median
+latency, 0 to about 1. The roof is a micro-benchmark of the same Run (`--roofline`), at the Case's number of threads:
+the most operations per second in a large matrix product, and the most bytes per second through memory; the work needs
+the longer of its operations at the one and its bytes at the other.
+
+The product is in fp32 for all Cases, so that they compare: what computes in bf16 or int8 can be beyond 1. A model that
+fits the caches can be beyond the memory's part.
+"""
+
+from collections.abc import Sequence
+
+from harness.core.nouns import Case
+from harness.core.rounds import Round
+from harness.metrics import latency_estimate, told_median
+
+DESCRIBE = {
+    "name": "roof_share",
+    "title": "Of the roof",
+    "unit": "share",
+    "better": "higher",
+}
+
+
+def compute(rounds: Sequence[Round], case: Case) -> float | None:
+    estimate = latency_estimate(rounds)
+    flops, weights, activations = (
+        told_median(rounds, "work", name) for name in ("flops", "weight_bytes", "activation_bytes")
+    )
+    gflops, gbytes = (told_median(rounds, "roof", name) for name in ("gflops", "gbytes_per_second"))
+    if estimate is None or not flops or weights is None or activations is None or not gflops or not gbytes:
+        return None
+    least_ms = max(flops / gflops, (weights + activations) / gbytes) / 1e6
+    return least_ms / estimate.median_ms
