@@ -43,11 +43,6 @@ _GRAPH_OPT = {
 _WARM = 3
 
 
-def available() -> dict[str, str | None]:
-    """`--hardware` name → null where it can run here, else why not."""
-    return {"onnxruntime": None}
-
-
 def open_session(message: CaseMessage) -> Session:
     return OnnxRuntimeSession(message)
 

@@ -58,11 +58,6 @@ def available() -> dict[str, str | None]:
     return {name: device.why_not() for name, device in DEVICES.items()}
 
 
-def available() -> dict[str, str | None]:
-    """`--hardware` name → null where it can run here, else why not."""
-    return {"cpu": None}
-
-
 def open_session(message: CaseMessage) -> Session:
     torch.set_num_threads(message.case.threads)
     # One inference at a time: a second pool could only take cores from the first.

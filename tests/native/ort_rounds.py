@@ -16,7 +16,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from harness.core.events import Conversation, Event, Note
 from harness.core.nouns import Artifact, Graph, LoopPolicy
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.native import NativeExecutor
 from harness.measure.host import memory_of_tree
 from native.seam import read_tensor
@@ -63,7 +63,7 @@ def do_round(tiny: tuple[Artifact, Path], **case: Any) -> Heard:
 
 async def _listen(assignment: Assignment) -> tuple[list[Event], Conversation]:
     events, conversation = [], Conversation()
-    executor = NativeExecutor(memory_of_tree)
+    executor = NativeExecutor(Probes(memory_of_tree))
     async for event in executor.execute(assignment):
         events.append(event)
         conversation.accept(event)

@@ -11,13 +11,13 @@ import torch
 
 from harness.core.events import Conversation, Done, Event, Note, Profile, Refused, Samples
 from harness.core.nouns import Artifact, LoopPolicy
-from harness.execute.executor import Assignment
+from harness.execute.executor import Assignment, Probes
 from harness.execute.native import NativeExecutor
 from harness.export.cache import ArtifactCache
 from harness.export.process import inspect_model
 from harness.export.request import request_for
 from harness.measure.host import memory_of_tree
-from harness.measure.verify import compare
+from harness.measure.verify import TOLERANCE, compare
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
 from native.seam import read_tensor
@@ -26,7 +26,6 @@ from tests.making import make_case
 SHORT = LoopPolicy(slice_ns=200_000_000, least_time_ns=1_000_000, warm_least_ns=1_000_000)
 Exported = tuple[Artifact, Path]
 # Of the largest expected magnitude. bf16 has 8 bits of mantissa, int8 7 and a sign, and errors add up over two layers.
-WITHIN = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 5e-2, "int8": 5e-2}
 
 
 def exported(name: str, artifacts: Path) -> Exported:
@@ -50,7 +49,7 @@ def round_of(model: Exported, out: Path, purpose: Any = "timing", **changes: Any
 
 def hear(assignment: Assignment) -> tuple[Conversation, list[Event]]:
     async def converse() -> tuple[Conversation, list[Event]]:
-        executor, conversation, events = NativeExecutor(memory_of_tree), Conversation(), []
+        executor, conversation, events = NativeExecutor(Probes(memory_of_tree)), Conversation(), []
         async for event in executor.execute(assignment):
             conversation.accept(event)
             events.append(event)
@@ -72,7 +71,7 @@ def assert_right(assignment: Assignment, conversation: Conversation) -> None:
             assert outputs.tensors[got[tensor.name]].dtype == tensor.dtype, "cast back to what the judge compares with"
             raw = np.fromfile(assignment.outputs_dir / iteration / f"{got[tensor.name]}.bin", dtype=tensor.dtype)
             expected = read_tensor(assignment.artifact_dir, tensor)
-            verdict = compare(expected, raw.reshape(tensor.shape), WITHIN[assignment.case.precision])
+            verdict = compare(expected, raw.reshape(tensor.shape), TOLERANCE[assignment.case.precision])
             assert verdict.passed, verdict
 
 
