@@ -38,7 +38,7 @@ def _cuda_like(wanted: str) -> str | None:
     other = {"cuda": "hip", "hip": "cuda"}[wanted]
     if getattr(torch.version, wanted) is None:
         has = getattr(torch.version, other)
-        is_for = f"for {'ROCm' if other == 'hip' else 'CUDA'} {has}" if has else "without it"
+        is_for = f"for {'ROCm' if other == 'hip' else 'CUDA'} {has}" if has else f"without {title}"
         return f"PyTorch {torch.__version__} is built {is_for}: install a build of PyTorch with {title} ({_SELECTOR})"
     if torch.cuda.is_available():
         return None
