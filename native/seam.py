@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.core.errors import DISK_FULL, HarnessError, Unsupported
 from harness.core.events import CaseMessage, Operator
 from harness.core.nouns import Tensor
-from harness.core.wording import code_by_words
+from harness.core.wording import code_by_words, is_refusal
 
 
 class BackendFailed(HarnessError):
@@ -41,6 +41,8 @@ def as_outcome(code: str, error: Exception) -> BackendFailed | Unsupported:
         return BackendFailed("disk_full", f"cannot write {error.filename or 'a file'}: {error.strerror}")
     if known := code_by_words(reason):
         return BackendFailed(known, reason)
+    if is_refusal(reason):
+        return Unsupported(reason)
     return BackendFailed(code, reason if code == "load_failed" else f"{type(error).__name__}: {reason}")
 
 

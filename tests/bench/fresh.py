@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 from harness.catalog import ROOT
 from harness.core.errors import HarnessError
@@ -9,13 +10,13 @@ from harness.core.errors import HarnessError
 _LIMIT_S = 120
 
 
-async def output_of(name: str, *arguments: object, interpreter: str = sys.executable) -> bytes:
+async def output_of(name: str, *arguments: object, interpreter: str = sys.executable, folder: Path = ROOT) -> bytes:
     """What it says on stdout; raises HarnessError with its last words, by this name, when it fails.
 
     In a session of its own, so that Ctrl-C ends the bench and not one side of a pair.
     """
     process = await asyncio.create_subprocess_exec(
-        interpreter, *map(str, arguments), cwd=ROOT, start_new_session=True,
+        interpreter, *map(str, arguments), cwd=folder, start_new_session=True,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -76,7 +76,7 @@ def _readable(bench: Bench, each: Prepared) -> Path:
 
 async def _theirs(interpreter: str, backend: str, folder: Path, threads: int) -> Timed:
     asked = (backend, folder, threads, _SAMPLED_S, LENGTH)
-    said = await output_of("optimum-benchmark", LOOPS / "peer_loop.py", *asked, interpreter=interpreter)
+    said = await output_of("optimum-benchmark", LOOPS / "peer_loop.py", *asked, interpreter=interpreter, folder=folder)
     found = json.loads(said.splitlines()[-1])
     return Timed(found["median_ms"], found["n"], first_ms=0.0)
 
