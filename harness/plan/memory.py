@@ -40,6 +40,7 @@ _LOADING = {
 }
 # Of a backend that was not measured: one copy is the least that any can hold.
 _UNKNOWN_LOADING = Loading(0, 1.0)
+_IN_MAIN_MEMORY = ("cpu", "wasm")
 # The exporter holds the module and the graph that it makes of it, both in fp32: 564 → 1,413 MB.
 _EXPORTING = Loading(560_000_000, 1.9)
 
@@ -52,9 +53,10 @@ class Measured(NamedTuple):
 
 
 def run_estimate_bytes(case: Case) -> int | None:
-    """What running needs at least, before anything was measured; None where the model's size is not known."""
+    """What running needs at least of the machine's memory, before anything was measured; None where that is not known:
+    of models without a size, and of devices with a memory of their own."""
     parameters = parameters_of(case.model)
-    if parameters is None:
+    if parameters is None or case.device not in _IN_MAIN_MEMORY:
         return None
     backend = catalog.backends()[case.backend]
     read = backend.reads.get(case.precision, case.precision)

@@ -182,6 +182,7 @@ CONDUCTOR = """
     import asyncio, sys, tempfile
     from pathlib import Path
     from harness.core.events import Phase
+    from harness.execute.executor import Probes
     from harness.execute.native import NativeExecutor
     from harness.measure.host import memory_of_tree
     from harness.processes.children import guarded

@@ -56,6 +56,11 @@ def test_the_unknown_is_admitted() -> None:
         assert no_room_to_run(case, [], 1) is None and no_room_to_export(case, 1) is None
 
 
+def test_what_a_device_of_its_own_holds_is_no_matter_of_main_memory() -> None:
+    assert run_estimate_bytes(full(device="cuda")) is None
+    assert no_room_to_run(full(device="cuda"), [], 1) is None
+
+
 def test_files_tell_their_size(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(bytes(400))
     (tmp_path / "m.onnx.data").write_bytes(bytes(4000))
