@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which one run was made: tiny BERT on two native platforms, and one that cannot be."""
     folder = tmp_path_factory.mktemp("place")
     selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "cpu,onnxruntime")
-    done = harness("run", *selection, "--precision", "fp32,fp16", *QUICK, "--json", cwd=folder)
+    done = harness("run", *selection, "--precision", "fp32,bf16", *QUICK, "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     (folder / "first.json").write_text(done.stdout)
     return folder
@@ -47,8 +47,8 @@ def first_run(place: Path) -> Any:
 def test_every_point_is_in_the_answer_and_what_ran_is_right(place: Path) -> None:
     cases = first_run(place)["cases"]
     assert [(case["platform"], case["precision"], case["outcome"]) for case in cases] == [
-        ("cpu", "fp32", "ok"), ("cpu", "fp16", "unsupported"),
-        ("onnxruntime", "fp32", "ok"), ("onnxruntime", "fp16", "unsupported"),
+        ("cpu", "fp32", "ok"), ("cpu", "bf16", "ok"),
+        ("onnxruntime", "fp32", "ok"), ("onnxruntime", "bf16", "unsupported"),
     ]  # fmt: skip
     for case in cases:
         if case["outcome"] == "ok":
@@ -61,7 +61,7 @@ def test_every_point_is_in_the_answer_and_what_ran_is_right(place: Path) -> None
             assert case["metrics"]["peak_memory_mb"] > 10
             assert case["runtime"].startswith(("torch@", "onnxruntime@"))
         else:
-            assert "fp16" in case["reason"]
+            assert "bf16" in case["reason"]
 
 
 def test_the_second_run_exports_nothing(place: Path) -> None:
