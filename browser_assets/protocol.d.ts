@@ -59,6 +59,8 @@ export interface Backend {
   platforms: Record<string, PlatformOffer>;
   /** Python or npm packages whose versions are part of the measurement */
   packages: Array<string>;
+  /** packages that take part in some of its Cases: their versions count, they may be absent */
+  extras: Array<string>;
   /** those of them whose version --runtime can choose */
   runtimes: Array<string>;
   /** what to type where a package is missing */

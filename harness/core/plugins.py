@@ -30,6 +30,9 @@ class Backend(Frozen):
     refuses: dict[str, str] = Field(default_factory=dict, description="precision that it does not offer → why not")
     platforms: dict[str, PlatformOffer]
     packages: tuple[str, ...] = Field(description="Python or npm packages whose versions are part of the measurement")
+    extras: tuple[str, ...] = Field(
+        default=(), description="packages that take part in some of its Cases: their versions count, they may be absent"
+    )
     runtimes: tuple[str, ...] = Field(default=(), description="those of them whose version --runtime can choose")
     install: str = Field(description="what to type where a package is missing")
     modes: tuple[str, ...] = ("inference",)

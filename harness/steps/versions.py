@@ -66,7 +66,8 @@ def _of_place(
     flags: list[object] = []
     if backend.side == "native":
         versions["python"] = platform.python_version()
-        versions |= {name: catalog.installed_version(name) or _NONE for name in backend.packages}
+        taking_part = (*backend.packages, *backend.extras)
+        versions |= {name: catalog.installed_version(name) or _NONE for name in taking_part}
     else:
         versions |= {name: catalog.npm_version(name) or _NONE for name in backend.packages}
         if runtime is not None:
@@ -108,6 +109,8 @@ def _own_files(backend: Backend) -> Iterator[Path]:
             continue
         for path in (top, *top.rglob("*")) if top.is_dir() else (top,):
             parts = path.relative_to(root).parts
-            of_another = parts[0] == "backends" and len(parts) > 1 and Path(parts[1]).stem in others
+            # A backend's parts lie in `backends/`, and in a folder of its name where there are many.
+            in_backends = parts[0] == "backends" and len(parts) > 1
+            of_another = Path(parts[1]).stem in others if in_backends else parts[0] in others
             if path.is_file() and path.name.endswith(endings) and path.name not in _NOT_CODE and not of_another:
                 yield path

@@ -12,6 +12,7 @@ DESCRIBE = {
         }
     },
     "packages": ["onnxruntime"],
+    "extras": ["onnxruntime-ep-webgpu"],
     "install": "pip install 'model-benchmark-harness[onnxruntime]'",
     "outputs": ["host", "device"],
     "options": ["graph_opt"],
@@ -28,8 +29,9 @@ from numpy.typing import NDArray
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
-from native.backends import _onnxruntime_profile, _onnxruntime_webgpu
-from native.backends._onnxruntime_providers import PROVIDERS, bind_inputs, bind_outputs, missing, outcome_of, register
+from native.onnxruntime import profile as profiles
+from native.onnxruntime import webgpu
+from native.onnxruntime.providers import PROVIDERS, bind_inputs, bind_outputs, missing, outcome_of, register
 from native.seam import BackendFailed, Profiled, Session, read_inputs, size_of
 
 _ERRORS_ONLY = 3
@@ -55,8 +57,8 @@ def available() -> dict[str, str | None]:
 def _why_not(device: str) -> str | None:
     try:
         if device == "webgpu":
-            _onnxruntime_webgpu.plug_in(onnxruntime)
-            if sys.platform == "linux" and not _onnxruntime_webgpu.vulkan_adapters():
+            webgpu.plug_in(onnxruntime)
+            if sys.platform == "linux" and not webgpu.vulkan_adapters():
                 return f"{PROVIDERS[device].name} needs an adapter, and Vulkan offers none: install the GPU's driver"
     except Unsupported as error:
         return str(error)
@@ -93,7 +95,7 @@ class OnnxRuntimeSession:
         case = self._message.case
         if case.outputs == "device" and not self._provider.waits:
             raise Unsupported(f"{self._provider.name}: nothing here waits for outputs that stay on the device")
-        plugged = _onnxruntime_webgpu.plug_in(onnxruntime) if self._device == "webgpu" else {}
+        plugged = webgpu.plug_in(onnxruntime) if self._device == "webgpu" else {}
         self._session = self._open(self._options())
         used = self._session.get_providers()
         if self._provider.name not in used:
@@ -109,7 +111,7 @@ class OnnxRuntimeSession:
             told["provider_options"] = options
         if self._binding is not None:
             told["inputs_on"] = self._provider.memory
-        return {**told, "webgpu": _onnxruntime_webgpu.provenance(onnxruntime)} if plugged else told
+        return {**told, "webgpu": webgpu.provenance(onnxruntime)} if plugged else told
 
     def _options(self) -> Any:
         case = self._message.case
@@ -134,7 +136,7 @@ class OnnxRuntimeSession:
         except Exception as error:  # its exceptions share no class but this one
             outcome = outcome_of(self._device, "load_failed", error)
             if self._device == "webgpu" and isinstance(outcome, Unsupported):
-                outcome = Unsupported(f"{outcome}{_onnxruntime_webgpu.offered()}")
+                outcome = Unsupported(f"{outcome}{webgpu.offered()}")
             raise outcome from error
 
     def run(self) -> None:
@@ -171,7 +173,7 @@ class OnnxRuntimeSession:
         }
         if self._device == "cpu" and self._message.case.precision in ("fp16", "q4f16"):
             self._session = None  # two at a time would stand in the peak of memory
-            told |= _onnxruntime_profile.computed_in(self._profiled(1)[0])
+            told |= profiles.computed_in(self._profiled(1)[0])
         return told
 
     def profile(self, runs: int) -> Profiled:
@@ -181,11 +183,9 @@ class OnnxRuntimeSession:
         if self._provider.memory is not None:
             raise Unsupported(f"{self._provider.name}: ONNX Runtime's profile has only the time to hand kernels over")
         nodes, durations_ns = self._profiled(runs)
-        return Profiled(
-            "ONNX Runtime's profiler", durations_ns, _onnxruntime_profile.operators(nodes, self._provider.name)
-        )
+        return Profiled("ONNX Runtime's profiler", durations_ns, profiles.operators(nodes, self._provider.name))
 
-    def _profiled(self, runs: int) -> tuple[list[_onnxruntime_profile.Event], list[int]]:
+    def _profiled(self, runs: int) -> tuple[list[profiles.Event], list[int]]:
         with tempfile.TemporaryDirectory() as folder:
             options = self._options()
             options.enable_profiling = True
@@ -196,7 +196,7 @@ class OnnxRuntimeSession:
                 started = time.perf_counter_ns()
                 session.run(self._names, self._inputs)
                 durations_ns.append(time.perf_counter_ns() - started)
-            nodes = _onnxruntime_profile.last_runs(Path(session.end_profiling()), runs)
+            nodes = profiles.last_runs(Path(session.end_profiling()), runs)
         return nodes, durations_ns[_WARM:]
 
     def drop_outputs(self) -> None:

@@ -25,6 +25,7 @@ DESCRIBE = {
         "xpu": {"devices": ["xpu"]},
     },
     "packages": ["torch", "transformers"],
+    "extras": ["torchao"],
     "install": "pip install 'model-benchmark-harness[pytorch]'",
     "outputs": ["host", "device"],
     "options": ["compile", "channels_last", "autocast"],

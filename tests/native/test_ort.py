@@ -13,8 +13,8 @@ from harness.core.nouns import Artifact
 from harness.core.rounds import Round
 from harness.measure.results import doubts
 from native.backends import onnxruntime as backend
-from native.backends._onnxruntime_profile import computed_in, last_runs, operators
-from native.backends._onnxruntime_providers import PROVIDERS
+from native.onnxruntime.profile import computed_in, last_runs, operators
+from native.onnxruntime.providers import PROVIDERS
 from tests.making import good_round, make_case
 from tests.native.ort_rounds import do_round, furthest, in_precision
 

@@ -11,7 +11,7 @@ from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from harness.core.nouns import Artifact, LoopPolicy
 from native.backends import onnxruntime as backend
-from native.backends._onnxruntime_providers import PROVIDERS, outcome_of
+from native.onnxruntime.providers import PROVIDERS, outcome_of
 from native.seam import BackendFailed
 from tests.making import make_case
 
@@ -144,7 +144,7 @@ def test_threads_reach_a_provider_that_has_an_option_for_them(
 def test_every_absent_device_names_its_provider_and_what_to_install(
     tiny_bert: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
-    monkeypatch.setattr("native.backends._onnxruntime_webgpu.plug_in", lambda runtime: {})
+    monkeypatch.setattr("native.onnxruntime.webgpu.plug_in", lambda runtime: {})
     session = opened(tiny_bert, StandIn("CPUExecutionProvider"), monkeypatch, device=device)
     with pytest.raises(Unsupported) as refused:
         session.load()
