@@ -23,29 +23,33 @@ const PROFILED_SHARE = 0.25;
  * @returns {Promise<Outputs[]>}
  */
 export async function profileRuns(message, session, deliver, { emit, keepAlive }) {
-  /** No sign of life within: it could fall into a run. @param {number} times */
-  const timedRuns = async (times) => {
-    keepAlive(false);
-    const durations_ns = [];
-    for (let run = 0; run < times; run += 1) durations_ns.push(await timedRunNs(session));
+  const sampled = /** @type {const} */ ({ event: 'samples', clock: session.clock, runs_per_sample: 1 });
+  /** Told as it ends: of a slow model that is the only sign that it gets on. @param {string} phase */
+  const timed = async (phase) => {
+    keepAlive(false); // no sign of life within: it could fall into a run
+    const taken = await timedRunNs(session);
     keepAlive(true);
-    return durations_ns;
+    await emit({ ...sampled, phase, durations_ns: [taken] });
+    return taken;
   };
 
   await session.run();
   const delivered = [await deliver('first')];
-  const warmed = await timedRuns(WARM_BEFORE_PROFILE);
   const share_ns = PROFILED_SHARE * message.policy.slice_ns;
+  const warmed = [await timed('warm')];
+  while (warmed.length < WARM_BEFORE_PROFILE && warmed.reduce((sum, each) => sum + each, 0) < share_ns) {
+    warmed.push(await timed('warm'));
+  }
   const fitting = Math.floor(share_ns / Math.max(1, Math.min(...warmed)));
   const runs = Math.min(MOST_PROFILED_RUNS, Math.max(1, fitting));
-  const before = await timedRuns(runs);
+  for (let run = 0; run < runs; run += 1) await timed('unprofiled');
+  session.dropOutputs();
   await session.run();
   delivered.push(await deliver('last'));
+  session.dropOutputs();
   const { source, durations_ns, operators } = await profiled(message, session, runs);
-  const without = [...before, ...(await timedRuns(runs))];
-  const sampled = /** @type {const} */ ({ event: 'samples', clock: session.clock, runs_per_sample: 1 });
-  await emit({ ...sampled, phase: 'unprofiled', durations_ns: without });
   await emit({ ...sampled, phase: 'profiled', durations_ns });
+  for (let run = 0; run < runs; run += 1) await timed('unprofiled');
   await emit({ event: 'note', kind: 'profile', text: 'time per operator', data: { source, runs, operators } });
   return delivered;
 }

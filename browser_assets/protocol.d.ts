@@ -157,7 +157,7 @@ export interface Graph {
 export interface GraphWork {
   /** 2 per multiply-add of matrix products and convolutions, 1 per other element */
   flops: number;
-  /** initialisers as stored, read once */
+  /** initialisers as stored, read once; of an embedding the rows looked up */
   weight_bytes: number;
   /** inputs and outputs of the graph, read or written once */
   activation_bytes: number;

@@ -110,10 +110,11 @@ def _read(folder: Path) -> tuple[Artifact, Any]:
 def _make(job: Job, model: Any, inputs: _Arrays) -> tuple[Graph, int | None, str]:
     """The graph's files in `job.out`, its opset, and a note on what became small; the model given is used up."""
     precision = job.request.precision
-    whole_bytes, kinds = weight_bytes(model), _KINDS[precision]
+    kinds = _KINDS[precision]
     model = made_newer(model)
     if kinds:  # fp16 takes the graph as it is: tied weights stay one
         bring_forward(model)
+    whole_bytes = weight_bytes(model)  # only now: weights in Constant nodes have become initialisers
     before = weighted_nodes(model, kinds or ())
     if not before and (kinds or not _has_fp32(model)):
         raise ExportUnsupported(_nothing_to_do(precision, kinds))

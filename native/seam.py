@@ -41,7 +41,8 @@ def as_outcome(code: str, error: Exception) -> BackendFailed | Unsupported:
         return BackendFailed("disk_full", f"cannot write {error.filename or 'a file'}: {error.strerror}")
     if known := code_by_words(reason):
         return BackendFailed(known, reason)
-    if is_refusal(reason):
+    # A mistake in some Python, or the system's refusal of a file, is no word of the runtime.
+    if is_refusal(reason) and not isinstance(error, TypeError | AttributeError | NameError | LookupError | OSError):
         return Unsupported(reason)
     return BackendFailed(code, reason if code == "load_failed" else f"{type(error).__name__}: {reason}")
 

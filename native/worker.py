@@ -9,6 +9,7 @@ Outputs are written to `outputs_to/<iteration>/<index>.bin`, raw little-endian, 
 import importlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,7 @@ WARM_BEFORE_PROFILE = 5
 MOST_PROFILED_RUNS = 20
 # Of a Round's slice, for the profiled runs; twice as long for those without.
 PROFILED_SHARE = 0.25
+MEMORY_IS_READ_S = 0.25
 
 
 def main(isolation: str = "process") -> int:
@@ -148,37 +150,48 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
     for outputs in (*pending, _write_outputs(session, message, "last")):
         emit(outputs)
     if message.first_round:
+        # The conductor reads this process' memory when it hears of the last outputs: what follows must not be in it.
+        time.sleep(MEMORY_IS_READ_S)
         emit(Note(kind="placement", text="where the nodes ran", data=session.placement()))
     return Done(stopped_by=stopped_by)
 
 
 def _profile(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -> Event:
-    """The operators' times, and the same runs without the profiler before and after, so that its cost is known."""
+    """The operators' times, and the same runs without the profiler before and after, so that its cost is known.
+
+    Each run is told as it ends: of a slow model that is the only sign that it gets on.
+    """
+
+    def timed(phase: str) -> int:
+        session.drop_outputs()
+        started = clock.now()
+        session.run()
+        taken = clock.now() - started
+        emit(Samples(phase=phase, clock=clock.name, runs_per_sample=1, durations_ns=(taken,)))
+        return taken
+
     first = _write_outputs_after(session, message, "first")
-    durations_ns = [_timed(session, clock) for _ in range(WARM_BEFORE_PROFILE)]
     share_ns = PROFILED_SHARE * message.policy.slice_ns
+    durations_ns = [timed("warm")]
+    while len(durations_ns) < WARM_BEFORE_PROFILE and sum(durations_ns) < share_ns:
+        durations_ns.append(timed("warm"))
     runs = int(min(MOST_PROFILED_RUNS, max(1, share_ns // max(1, min(durations_ns)))))
-    without = [_timed(session, clock) for _ in range(runs)]
+    for _ in range(runs):
+        timed("unprofiled")
     last = _write_outputs_after(session, message, "last")
     try:
         profiled = session.profile(runs)
     except Exception as error:
         raise as_outcome("profile_failed", error) from error
-    without += [_timed(session, clock) for _ in range(runs)]
-    for phase, taken in (("unprofiled", without), ("profiled", profiled.durations_ns)):
-        emit(Samples(phase=phase, clock=clock.name, runs_per_sample=1, durations_ns=tuple(taken)))
+    taken = tuple(profiled.durations_ns)
+    emit(Samples(phase="profiled", clock=clock.name, runs_per_sample=1, durations_ns=taken))
+    for _ in range(runs):
+        timed("unprofiled")
     told = Profile(source=profiled.source, runs=runs, operators=tuple(profiled.operators))
     emit(Note(kind="profile", text="time per operator", data=told.model_dump(mode="json")))
     for outputs in (first, last):
         emit(outputs)
     return Done(stopped_by="profiled")
-
-
-def _timed(session: Session, clock: Clock) -> int:
-    session.drop_outputs()
-    started = clock.now()
-    session.run()
-    return clock.now() - started
 
 
 def _write_outputs_after(session: Session, message: CaseMessage, iteration: str) -> Outputs:

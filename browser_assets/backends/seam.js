@@ -93,6 +93,8 @@ const OUT_OF_MEMORY = new RegExp('out of memory|bad[ _]alloc|allocation failed|f
 // the device has no unit for, WebNN's own refusals.
 const NOT_OFFERED = new RegExp('not[ _]?implemented|could not find an implementation|not supported|does not support'
   + '|NotSupportedError', 'i');
+// The same words of who is merely wrong; twin of `_NO_REFUSAL`.
+const OURS = /not supported between instances|operation not supported|cannot unpack/i;
 const DEVICE_LOST = /device (is |was )?lost|lost device|context (is |was )?lost|instance reference no longer exists/i;
 
 /**
@@ -107,7 +109,7 @@ export function asOutcome(code, error, platform) {
   const reason = wordsOf(error);
   if (OUT_OF_MEMORY.test(reason)) return new RoundFailed('out_of_memory', reason);
   if (DEVICE_LOST.test(reason)) return new RoundFailed(platform === 'webnn' ? 'webnn_lost' : 'webgpu_lost', reason);
-  if (NOT_OFFERED.test(reason)) return new Unsupported(reason);
+  if (NOT_OFFERED.test(reason) && !OURS.test(reason)) return new Unsupported(reason);
   return new RoundFailed(code, reason);
 }
 
@@ -123,7 +125,7 @@ export async function timedRunNs(session) {
 }
 
 // Precisions that compute in 16 bits; what WGSL has only where the adapter offers it.
-const HALVES = ['fp16', 'q4f16'];
+export const HALVES = ['fp16', 'q4f16'];
 
 /**
  * Throws Unsupported where the probe did not find the platform, in the browser's words, or not what the precision needs.

@@ -37,6 +37,7 @@ ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Resize RotaryEmbe
 SimplifiedLayerNormalization Sin Sinh SkipLayerNormalization SkipSimplifiedLayerNormalization Softmax Softplus
 Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Upsample Where Xor
 """
+_LOOKS_UP = ("Gather", "GatherBlockQuantized")
 _FREE_KINDS, _BY_ELEMENT_KINDS = frozenset(_FREE.split()), frozenset(_BY_ELEMENT.split())
 _Shape = tuple[int, ...]
 
@@ -65,7 +66,7 @@ def work_of(path: Path) -> tuple[GraphWork | None, tuple[str, ...]]:
         model = _with_shapes(onnx.load(str(path), load_external_data=False))
         tensors = _Tensors(model.graph)
         counted = count(model)
-        weight_bytes = sum(map(stored_bytes, _weights(model.graph)))
+        weight_bytes = _read_bytes(model.graph, tensors)
         activation_bytes = sum(tensors.bytes_of(value) for value in (*_given(model.graph), *model.graph.output))
     except ShapeUnknown as missing:
         return None, (f"its work was not counted: {missing}",)
@@ -86,11 +87,14 @@ def count(model: Any) -> Counted:
     flops: Counter[str] = Counter()
     unknown: set[str] = set()
     nested: set[str] = set()
+    stored = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             nested.add(node.op_type)
         elif rule := _MATRIX.get(node.op_type):
             flops[node.op_type] += rule(_Node(node, tensors))
+        elif node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            continue  # of a weight: once, if at all
         elif node.op_type in _BY_ELEMENT_KINDS:
             try:
                 flops[node.op_type] += _by_element(_Node(node, tensors))
@@ -278,6 +282,27 @@ def _with_shapes(model: Any) -> Any:
 def _given(graph: Any) -> list[Any]:
     filled = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name not in filled]
+
+
+def _read_bytes(graph: Any, tensors: _Tensors) -> int:
+    """Of the weights as stored, each read once; of a table that is only looked up (embeddings), the rows."""
+    looked_up: dict[str, int] = {}
+    others: set[str] = set()
+    for node in graph.node:
+        table = node.input[0] if node.op_type in _LOOKS_UP and node.input else None
+        if table is not None and tensors.knows(node.output[0]):
+            rows = math.prod(tensors.shape(node.output[0]))
+            looked_up[table] = looked_up.get(table, 0) + rows
+        others |= set(node.input[1:] if table is not None else node.input)
+    others |= {value.name for value in graph.output}
+    found = 0
+    for tensor in _weights(graph):
+        size = stored_bytes(tensor)
+        if tensor.name in looked_up and tensor.name not in others:
+            elements = max(1, math.prod(tensor.dims))
+            size = min(size, math.ceil(size * looked_up[tensor.name] / elements))
+        found += size
+    return found
 
 
 def _weights(graph: Any) -> Iterator[Any]:

@@ -124,6 +124,11 @@ class Case(Frozen):
         return self.platform if self.device in (self.platform, "cpu") else f"{self.platform}:{self.device}"
 
     @property
+    def computes_on_cpu(self) -> bool:
+        """Whether it is known that the CPU computes; of a page's GPU and of WebNN's device nobody can tell."""
+        return self.platform in ("cpu", "wasm") or (self.browser is None and self.device == "cpu")
+
+    @property
     def unusual_backend(self) -> str | None:
         """The backend's name where `hardware` alone does not tell it: pages have several for one platform."""
         usual = self.browser is None or self.backend in (USUAL_PAGE_BACKEND, self.platform)
@@ -260,7 +265,7 @@ class GraphWork(Frozen):
     """What one inference has to do, counted from the graph with its static shapes: the least, whoever computes it."""
 
     flops: int = Field(description="2 per multiply-add of matrix products and convolutions, 1 per other element")
-    weight_bytes: int = Field(description="initialisers as stored, read once")
+    weight_bytes: int = Field(description="initialisers as stored, read once; of an embedding the rows looked up")
     activation_bytes: int = Field(description="inputs and outputs of the graph, read or written once")
     unknown: tuple[str, ...] = Field(default=(), description="operator types that were not counted")
 

@@ -18,6 +18,7 @@ _REFUSAL = re.compile(
     r"not[ _]?implemented|could not find an implementation|not supported|does not support|NotSupportedError",
     re.IGNORECASE,
 )
+_NO_REFUSAL = re.compile(r"not supported between instances|operation not supported|cannot unpack", re.IGNORECASE)
 
 
 def code_by_words(text: str) -> str | None:
@@ -26,5 +27,9 @@ def code_by_words(text: str) -> str | None:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text says that it cannot be done here, where others would say that something broke."""
-    return code_by_words(text) is None and _REFUSAL.search(text) is not None
+    """Whether the text says that it cannot be done here, where others would say that something broke.
+
+    Python's own errors and the system's speak alike of what is merely wrong: those are no refusals.
+    """
+    found = _REFUSAL.search(text)
+    return code_by_words(text) is None and found is not None and _NO_REFUSAL.search(text) is None

@@ -22,6 +22,6 @@ def compute(rounds: Sequence[Round], case: Case) -> float | None:
         size
         for one in timed_rounds(rounds)
         for source, size in one.memory_bytes.items()
-        if source.startswith("device_")
+        if source.startswith("device_peak_")
     ]
     return max(peaks) / BYTES_PER_MB if peaks else None

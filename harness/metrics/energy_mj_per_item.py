@@ -34,8 +34,7 @@ def _counters_of(case: Case) -> str | None:
     """How the names of the counters begin that cover what computes; None: none does."""
     if case.device in ("cuda", "tensorrt"):
         return "nvml"
-    on_cpu = case.platform in ("cpu", "wasm") or (case.browser is None and case.device == "cpu")
-    return "rapl" if on_cpu else None
+    return "rapl" if case.computes_on_cpu else None
 
 
 def _joules(one: Round, counted_by: str | None) -> float | None:

@@ -1,10 +1,10 @@
-"""How near to what this machine reaches: the shortest time that its roof allows for the graph's work over the median
-latency, 0 to about 1. The roof is a micro-benchmark of the same Run (`--roofline`), at the Case's number of threads:
-the most operations per second in a large matrix product, and the most bytes per second through memory; the work needs
-the longer of its operations at the one and its bytes at the other.
+"""How near to what this machine reaches: the least time that its roof allows over the median latency, 0 to about 1.
 
-The product is in fp32 for all Cases, so that they compare: what computes in bf16 or int8 can be beyond 1. A model that
-fits the caches can be beyond the memory's part.
+The roof is a micro-benchmark of the same Run (`--roofline`), at the Case's number of threads: the most operations per
+second in a large matrix product, and the most bytes per second through memory. The least time of the graph's work is
+the longer of its operations at the one and its bytes at the other. It is the CPU's roof, so only what computes there
+has a share. The product is in fp32 for all Cases, so that they compare: what computes in bf16 or int8 can be beyond 1.
+A model that fits the caches can be beyond the memory's part.
 """
 
 from collections.abc import Sequence

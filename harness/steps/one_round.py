@@ -46,9 +46,9 @@ def _silence_limit_s(planned: PlannedRound, run: Run, artifact: Artifact) -> flo
 
 
 def _roof_of(run: Run, case: Case) -> dict[str, Any]:
-    """What this machine reached at the Case's number of threads, where that was measured in this Run."""
+    """What the CPU reached at the Case's number of threads, where it computes and that was measured in this Run."""
     found = (run.machine.get("roofs") or {}).get(str(case.threads))
-    return {"roof": found} if found else {}
+    return {"roof": found} if found and case.computes_on_cpu else {}
 
 
 def now() -> str:

@@ -18,6 +18,7 @@ DESCRIBE = {
     "options": ["graph_opt"],
 }
 
+import os
 import sys
 import tempfile
 import time
@@ -31,8 +32,16 @@ from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from native.onnxruntime import profile as profiles
 from native.onnxruntime import webgpu
-from native.onnxruntime.providers import PROVIDERS, bind_inputs, bind_outputs, missing, outcome_of, register
-from native.seam import BackendFailed, Profiled, Session, read_inputs, size_of
+from native.onnxruntime.providers import (
+    PROVIDERS,
+    bind_inputs,
+    bind_outputs,
+    binding_for,
+    missing,
+    outcome_of,
+    register,
+)
+from native.seam import Profiled, Session, read_inputs, size_of
 
 _ERRORS_ONLY = 3
 _RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
@@ -70,8 +79,8 @@ def _unknown(reason: str) -> dict[str, Any]:
 
 
 class OnnxRuntimeSession:
-    """`InferenceSession.run` from host arrays to host arrays; where a device has memory of its own, the inputs are
-    there before, and a run ends when the outputs are on the host, or, left there, when the device says so.
+    """`InferenceSession.run` from host arrays to host arrays. Where a device has memory of its own, a run begins with
+    the inputs on the host too, and ends when the outputs are there, or, left on the device, when that says so.
     """
 
     def __init__(self, message: CaseMessage) -> None:
@@ -93,6 +102,9 @@ class OnnxRuntimeSession:
 
     def load(self) -> dict[str, Any]:
         case = self._message.case
+        if reason := self._provider.refuses.get(case.precision):
+            raise Unsupported(f"{self._provider.name}, {case.precision}: {reason}")
+        os.environ.update(self._provider.environment)
         if case.outputs == "device" and not self._provider.waits:
             raise Unsupported(f"{self._provider.name}: nothing here waits for outputs that stay on the device")
         plugged = webgpu.plug_in(onnxruntime) if self._device == "webgpu" else {}
@@ -101,16 +113,11 @@ class OnnxRuntimeSession:
         if self._provider.name not in used:
             raise Unsupported(f"ONNX Runtime left {self._provider.name} out and would run on {', '.join(used)}")
         self._names = [output.name for output in self._session.get_outputs()]
-        try:
-            self._binding = bind_inputs(onnxruntime, self._session, self._device, self._inputs)
-        except Exception as error:
-            raise outcome_of(self._device, "load_failed", error) from error
+        self._binding = binding_for(self._session, self._device)
         self.drop_outputs()
         told = {"threads": case.threads, "providers": used, "runtime": plugged}
         if options := self._session.get_provider_options().get(self._provider.name):
             told["provider_options"] = options
-        if self._binding is not None:
-            told["inputs_on"] = self._provider.memory
         return {**told, "webgpu": webgpu.provenance(onnxruntime)} if plugged else told
 
     def _options(self) -> Any:
@@ -122,7 +129,7 @@ class OnnxRuntimeSession:
         options.add_session_config_entry(_RECORD_PLACEMENT, "1")
         wanted = str(case.options.get("graph_opt", "all"))
         if wanted not in _GRAPH_OPT:
-            raise BackendFailed("load_failed", f"graph_opt={wanted}: it is one of {', '.join(_GRAPH_OPT)}")
+            raise Unsupported(f"graph_opt={wanted}: it is one of {', '.join(_GRAPH_OPT)}")
         options.graph_optimization_level = _GRAPH_OPT[wanted]
         if self._device == "directml":
             options.enable_mem_pattern = False  # it refuses to load with it
@@ -144,6 +151,7 @@ class OnnxRuntimeSession:
             if self._binding is None:
                 self._latest = self._session.run(self._names, self._inputs)
             else:
+                bind_inputs(self._binding, self._inputs)
                 self._session.run_with_iobinding(self._binding)
                 self._binding.synchronize_outputs()
         except Exception as error:

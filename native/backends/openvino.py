@@ -45,6 +45,9 @@ _WARM = 3
 _VERSION = openvino.get_version().split("-")[0]
 # Layer types of its runtime graph that do a model's arithmetic.
 _PRODUCTS = ("FullyConnected", "MatMul", "Convolution", "Deconvolution", "GatherMatmul", "RNNCell", "RNNSeq")
+_FLOATS = ("f32", "bf16", "f16")
+# Its default quantises the activations of a graph whose weights alone are quantised.
+_WEIGHTS_ONLY = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
 _TOLD = ("NUM_STREAMS", "ENABLE_CPU_PINNING", "ENABLE_HYPER_THREADING", "EXECUTION_DEVICES")
 
 
@@ -105,32 +108,46 @@ class OpenVinoSession:
         if reason := _why_not(self._core, self._device):
             raise Unsupported(reason)
         self._compiled = self._compile(profiled=False)
-        effective = self._told("INFERENCE_PRECISION_HINT")
-        if effective is not None and effective.get_type_name() != self._hint:
-            can = ", ".join(self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
-            raise Unsupported(
-                f"OpenVINO would compute in {effective.get_type_name()} where {self._hint} was asked for:"
-                f" this {self._device} has {can}"
-            )
+        computed = self._computed_in()
+        self._refuse_another_precision(computed)
         self._request = self._request_for(self._compiled)
         threads = self._told("INFERENCE_NUM_THREADS")
         told = {name.lower(): value for name in _TOLD if (value := self._told(name)) is not None}
-        computed = self._computed_in()
         doubts = []
         if self._message.case.precision.startswith("int8") and computed and not computed.keys() & {"i8", "u8"}:
             doubts = [f"an int8 graph, but OpenVINO computes its products in {' and '.join(sorted(computed))}"]
         about = {**told, "precision_hint": self._hint, "computed_in": computed}
         return {"threads": threads, "openvino": about, "doubts": doubts}
 
+    def _refuse_another_precision(self, computed: dict[str, int]) -> None:
+        """Raises Unsupported where it would compute in another floating type than the one asked for: by what it says of
+        its hint, or, where a device (AUTO) says nothing, by the layers themselves."""
+        told = self._told("INFERENCE_PRECISION_HINT")
+        floats = sorted(name for name in computed if name in _FLOATS)
+        effective = [told.get_type_name()] if told is not None else floats
+        if set(effective) <= {self._hint}:
+            return
+        try:
+            can = ", ".join(self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"))
+        except Exception:  # AUTO has none of its own
+            can = f"layers in {', '.join(computed)}"
+        raise Unsupported(
+            f"OpenVINO would compute in {' and '.join(effective)} where {self._hint} was asked for:"
+            f" this {self._device} has {can}"
+        )
+
     def _compile(self, profiled: bool) -> Any:
         """No cache is asked for, so the load is a true one."""
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._hint}
         if self._device == "CPU":
-            settings |= {"INFERENCE_NUM_THREADS": self._message.case.threads, "NUM_STREAMS": 1}
-            # Its default quantises the activations of a graph whose weights alone are quantised.
-            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
+            settings |= {"INFERENCE_NUM_THREADS": self._message.case.threads, "NUM_STREAMS": 1, **_WEIGHTS_ONLY}
+        elif self._device == "GPU":
+            settings |= _WEIGHTS_ONLY
         elif self._device == "AUTO":
             settings |= {"INFERENCE_NUM_THREADS": self._message.case.threads}
+            settings["DEVICE_PROPERTIES"] = {
+                name: _WEIGHTS_ONLY for name in self._core.available_devices if name != "NPU"
+            }
             # Else the CPU answers until a slower device is ready, in the same samples.
             settings["ENABLE_STARTUP_FALLBACK"] = False
         if profiled:
@@ -194,9 +211,11 @@ class OpenVinoSession:
             request.infer(share_outputs=False)
         before = list(request.profiling_info)
         durations_ns = []
+        kept: list[Any] = []
         for _ in range(runs):
+            kept.clear()  # letting go of a run's outputs is not part of the next one
             started = time.perf_counter_ns()
-            request.infer(share_outputs=False)
+            kept.append(request.infer(share_outputs=False))
             durations_ns.append(time.perf_counter_ns() - started)
         operators = operators_of(before, list(request.profiling_info), runs, self._device)
         return Profiled("OpenVINO's PERF_COUNT", durations_ns, operators)

@@ -63,6 +63,8 @@ def open_session(message: CaseMessage) -> Session:
     torch.set_num_threads(message.case.threads)
     # One inference at a time: a second pool could only take cores from the first.
     torch.set_num_interop_threads(1)
+    # TF32 is not fp32; for convolutions it is PyTorch's default.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return PyTorchSession(message)
 
 
@@ -78,6 +80,20 @@ def _class_of(message: CaseMessage, folder: Path) -> Any:
     if found is None:
         raise Unsupported(f"transformers {transformers.__version__} has no class {built_by!r}")
     return found
+
+
+def _kept_otherwise(module: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Parameters by type and a doubt, where transformers keeps some in another floating type than was asked for."""
+    counted: dict[str, int] = {}
+    for parameter in module.parameters():
+        name = str(parameter.dtype).removeprefix("torch.")
+        counted[name] = counted.get(name, 0) + parameter.numel()
+    others = {name: count for name, count in counted.items() if name != str(dtype).removeprefix("torch.")}
+    if not others:
+        return {}
+    share = sum(others.values()) / sum(counted.values())
+    doubt = f"{share:.1%} of the parameters are kept in {' and '.join(others)} by transformers"
+    return {"parameters_by_dtype": counted, "doubts": [doubt]}
 
 
 def _mps_falls_back() -> bool:
@@ -142,6 +158,7 @@ class PyTorchSession:
             "attention": module.config._attn_implementation,
             "device": self._device.describe(),
             "dtype": str(self._dtype).removeprefix("torch."),
+            **_kept_otherwise(module, self._dtype),
             **({"autocast": self._case.precision} if self._case.options.get("autocast") else {}),
             **({"mps_fallback": _mps_falls_back()} if self._case.device == "mps" else {}),
         }
@@ -149,7 +166,9 @@ class PyTorchSession:
     def _arranged(self, module: Any) -> dict[str, Any]:
         """Keep the module as the options want it; what they have to tell."""
         options, told = self._case.options, {}
-        if options.get("channels_last"):
+        if (given := options.get("channels_last")) is not None:
+            if given is not True:
+                raise Unsupported(f"--option channels_last takes no value: {given!r}")
             self._inputs = to_channels_last(module, self._inputs)
         if option := options.get("compile"):
             folder = Path(self._message.outputs_to)
@@ -188,7 +207,7 @@ class PyTorchSession:
         return self._device.memory()
 
     def profile(self, runs: int) -> Profiled:
-        return profiled(self.run, runs, self._device.torch_name)
+        return profiled(self.run, self.drop_outputs, runs, self._device.torch_name)
 
     def drop_outputs(self) -> None:
         self._returned, self._latest = None, {}

@@ -13,7 +13,8 @@ from native.seam import BackendFailed, as_outcome
 
 @dataclass(frozen=True)
 class Provider:
-    """`memory` is ORT's name of the memory that inputs are bound in; None: it reads host arrays.
+    """`memory` is ORT's name of the device's own memory; None: it computes on host arrays. `environment` is set
+    before the first session, for what no option says; `refuses` gives the precisions that it would compute otherwise.
 
     `waits`: `synchronize_outputs` waits for the device, so that outputs can stay there and a run still be timed.
     """
@@ -23,6 +24,8 @@ class Provider:
     options: dict[str, str] = field(default_factory=dict)
     memory: str | None = None
     waits: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
 
 
 PROVIDERS = {
@@ -40,6 +43,7 @@ PROVIDERS = {
         {"device_id": "0"},
         memory="cuda",
         waits=True,
+        environment={"NVIDIA_TF32_OVERRIDE": "0"},  # TensorRT's default is TF32, and the provider has no option for it
     ),
     "migraphx": Provider(
         "MIGraphXExecutionProvider",
@@ -60,6 +64,9 @@ PROVIDERS = {
         "OpenVINOExecutionProvider",
         "pip install onnxruntime-openvino in place of onnxruntime",
         {"device_type": "CPU", "precision": "FP32", "num_of_threads": "{threads}"},
+        refuses=dict.fromkeys(
+            ("fp16", "q4f16"), "the provider is told to compute in fp32: --hardware openvino is told more"
+        ),
     ),
     # Its default is to compute fp32 graphs in fp16.
     "qnn": Provider(
@@ -112,15 +119,15 @@ def _plugged(runtime: Any, provider: Provider) -> list[Any]:
     return [each for each in devices if each.ep_name == provider.name and "library_path" in each.ep_metadata]
 
 
-def bind_inputs(runtime: Any, session: Any, device: str, inputs: dict[str, Any]) -> Any:
-    """A binding with the inputs copied to the device once; None for a provider that reads host arrays."""
-    memory = PROVIDERS[device].memory
-    if memory is None:
-        return None
-    binding = session.io_binding()
+def binding_for(session: Any, device: str) -> Any:
+    """A binding of inputs and outputs; None for a provider that reads and writes host arrays."""
+    return None if PROVIDERS[device].memory is None else session.io_binding()
+
+
+def bind_inputs(binding: Any, inputs: dict[str, Any]) -> None:
+    """From the host, part of every run: as a page's are, and PyTorch's."""
     for name, array in inputs.items():
-        binding.bind_ortvalue_input(name, runtime.OrtValue.ortvalue_from_numpy(array, memory, 0))
-    return binding
+        binding.bind_cpu_input(name, array)
 
 
 def bind_outputs(binding: Any, names: list[str], device: str, outputs: str) -> None:

@@ -16,8 +16,8 @@ _SELECTOR = "see the install selector of PyTorch's own site"
 class Device:
     """`torch_name` is what tensors are moved to; `why_not` gives None, or why it is not here and what to install.
 
-    `memory` gives allocator's source → bytes; `peak_memory` in a name is a peak since `reset_peak`, any other is what
-    was held when it was asked.
+    `memory` gives allocator's source → bytes: `device_peak_…` is a peak since `reset_peak`, `device_end_…` what was
+    held when it was asked.
     """
 
     torch_name: str
@@ -71,7 +71,7 @@ def _cuda_facts() -> dict[str, Any]:
         "type": "cuda", "name": properties.name, "memory_bytes": properties.total_memory,
         "capability": f"{properties.major}.{properties.minor}",
         "cuda": torch.version.cuda, "hip": torch.version.hip,
-        "allow_tf32": torch.backends.cuda.matmul.allow_tf32,
+        "allow_tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
     }  # fmt: skip
 
 
@@ -82,18 +82,18 @@ def _xpu_facts() -> dict[str, Any]:
 
 def _cuda_memory() -> dict[str, int]:
     return {
-        "torch_cuda_peak_memory_allocated": torch.cuda.max_memory_allocated(),
-        "torch_cuda_peak_memory_reserved": torch.cuda.max_memory_reserved(),
+        "device_peak_cuda_allocated": torch.cuda.max_memory_allocated(),
+        "device_peak_cuda_reserved": torch.cuda.max_memory_reserved(),
     }
 
 
 def _mps_memory() -> dict[str, int]:
     # Metal's allocator keeps no peak: this is what it held after the last run.
-    return {"torch_mps_driver_allocated_at_end": torch.mps.driver_allocated_memory()}
+    return {"device_end_mps_driver": torch.mps.driver_allocated_memory()}
 
 
 def _xpu_memory() -> dict[str, int]:
-    return {"torch_xpu_peak_memory_allocated": torch.xpu.max_memory_allocated()}
+    return {"device_peak_xpu_allocated": torch.xpu.max_memory_allocated()}
 
 
 def _cuda(wanted: str) -> Device:

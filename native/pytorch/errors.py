@@ -29,7 +29,9 @@ def outcome_of(code: str, error: Exception) -> BackendFailed | Unsupported:
         return BackendFailed("out_of_memory", first or "torch could not get more memory")
     if _LOST.search(words):
         return BackendFailed("device_lost", first)
-    if found := _NOT_OFFERED.search(words):
+    if (found := _NOT_OFFERED.search(words)) and not isinstance(
+        error, TypeError | AttributeError | NameError | OSError
+    ):
         # Compilers wrap: the line that says it may not be the first.
         line = next(line.strip() for line in words.splitlines() if found.group().splitlines()[0] in line)
         kernels = "no kernel image" in line

@@ -13,7 +13,7 @@ from native.seam import Profiled
 _ACTIVITIES = {"cuda": ProfilerActivity.CUDA, "xpu": ProfilerActivity.XPU}
 
 
-def profiled(run: Callable[[], None], runs: int, device: str) -> Profiled:
+def profiled(run: Callable[[], None], drop: Callable[[], None], runs: int, device: str) -> Profiled:
     """So many `run`s under torch.profiler.
 
     On a CPU the times of the table are less than the wall of the runs: what is missing is Python between the operators
@@ -34,6 +34,7 @@ def profiled(run: Callable[[], None], runs: int, device: str) -> Profiled:
     durations_ns = []
     with profile(activities=activities) as watched:
         for _ in range(runs):
+            drop()
             started = time.perf_counter_ns()
             run()
             durations_ns.append(time.perf_counter_ns() - started)

@@ -152,7 +152,7 @@ def test_a_metric_is_a_number_where_there_are_samples_and_none_where_there_are_n
         "samples": [*taken, *parts],
         "phases": {event.phase: event.duration_ns for event in events if event.event == "phase"},
         "memory_bytes": {
-            "peak_rss": 5_000_000, "tree_pss": 4_000_000, "device_peak": 1_000_000,
+            "peak_rss": 5_000_000, "tree_pss": 4_000_000, "device_peak_cuda_allocated": 1_000_000,
             "leak_before_tree_pss": 1, "leak_after_tree_pss": 5_000_000,
         },
         "provenance": {

@@ -39,6 +39,8 @@ PLAIN = [
     ("This is an invalid model. Type Error: Type 'tensor(bfloat16)' of input parameter (b) is invalid.", False),
     ("Load model failed: Protobuf parsing failed.", False),
     ("failed to allocate: a buffer of this size is not supported", False),
+    ("'<' not supported between instances of 'NoneType' and 'int'", False),
+    ("[Errno 95] Operation not supported: '/mnt/x'", False),
 ]
 
 

@@ -1,6 +1,7 @@
 """A real worker process: right answers, failures in its own words, crashes, silence, and nothing left behind."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -40,6 +41,13 @@ async def listen(assignment: Assignment, meddle: Any = None) -> tuple[list[Event
 
 def workers() -> list[psutil.Process]:
     return [p for p in psutil.Process().children(recursive=True) if "native.worker" in " ".join(p.cmdline())]
+
+
+def test_a_profile_of_a_slow_model_shows_that_it_gets_on(tmp_path: Path) -> None:
+    """Each run is told as it ends, so that a silence limit of two of them is enough; a few runs, though ten fit not."""
+    slow = assign(tmp_path, silence_limit_s=4, duration_us="900000")
+    _, conversation = asyncio.run(listen(dataclasses.replace(slow, purpose="profile")))
+    assert conversation.last == Done(stopped_by="profiled")
 
 
 def test_a_round_of_known_duration_takes_that_long(tmp_path: Path) -> None:

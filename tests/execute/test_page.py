@@ -60,7 +60,10 @@ def test_a_round_that_profiles_has_other_samples_than_one_that_times(tmp_path: P
     for event in events:
         conversation.accept(event)
     assert conversation.last == Done(stopped_by="profiled")
-    assert [event.phase for event in events if isinstance(event, Samples)] == ["unprofiled", "profiled"]
+    phases = [event.phase for event in events if isinstance(event, Samples)]
+    # One by one, which is the sign of life of a slow model; as many without the profiler before as after.
+    before, after = phases[: phases.index("profiled")], phases[phases.index("profiled") + 1 :]
+    assert set(after) == {"unprofiled"} and before == ["warm"] * before.count("warm") + after
 
 
 def test_a_browser_that_is_absent_is_unsupported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

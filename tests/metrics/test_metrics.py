@@ -165,7 +165,12 @@ def test_energy_is_of_the_counter_that_covers_what_computes() -> None:
 
 
 def test_sizes_of_files_and_memories_stay_apart() -> None:
-    memory = {"peak_rss": 9_000_000, "tree_pss": 7_000_000, "device_cuda_peak_allocated": 5_000_000}
+    memory = {
+        "peak_rss": 9_000_000,
+        "tree_pss": 7_000_000,
+        "device_peak_cuda_allocated": 5_000_000,
+        "device_end_mps_driver": 99_000_000,
+    }
     one = round_of(CASE, 1, (1,), memory_bytes=memory, provenance={"model_bytes": 3_000_000})
     told = {name: compute(name, one) for name in ("peak_memory_mb", "pss_mb", "device_memory_mb", "model_size_mb")}
     assert told == {"peak_memory_mb": 9, "pss_mb": 7, "device_memory_mb": 5, "model_size_mb": 3}

@@ -80,6 +80,18 @@ def test_auto_tells_which_device_ran(tiny_bert: Tiny) -> None:
     assert list(heard.told("placement")["providers"]) == ["+".join(ran)]
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int4"])
+def test_auto_computes_in_what_was_asked_for_or_refuses_as_its_device_does(
+    tiny_bert: Tiny, tmp_path: Path, precision: str
+) -> None:
+    """It tells no hint of its own: on a CPU without fp16 that once passed bf16 for it."""
+    small = in_precision(tiny_bert, precision, tmp_path)
+    cpu, auto = (do_round(small, backend="openvino", device=each, precision=precision) for each in ("cpu", "auto"))
+    assert type(cpu.last) is type(auto.last), (cpu.last, auto.last)
+    for mine, other in zip(auto.outputs, cpu.outputs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5)
+
+
 def test_a_profile_has_the_layers_that_ran_in_each_run(tiny_bert: Tiny) -> None:
     heard = do_round(tiny_bert, backend="openvino", purpose="profile")
     assert isinstance(heard.last, Done), heard.last

@@ -1,5 +1,6 @@
 """Providers that cannot be here, against a stand-in of the runtime that keeps what it was told."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ class Binding:
     def __init__(self, calls: list[Any]) -> None:
         self._calls = calls
 
-    def bind_ortvalue_input(self, name: str, value: Any) -> None:
-        self._calls.append(("input", name, value))
+    def bind_cpu_input(self, name: str, array: Any) -> None:
+        self._calls.append(("input", name))
 
     def clear_binding_outputs(self) -> None:
         self._calls.append("clear outputs")
@@ -50,16 +51,12 @@ class StandIn:
         self.calls: list[Any] = []
         self._providers, self._keeps = list(providers), keeps
         self.SessionOptions = onnxruntime.SessionOptions
-        self.OrtValue = self
 
     def get_available_providers(self) -> list[str]:
         return self._providers
 
     def get_ep_devices(self) -> list[Any]:
         return []
-
-    def ortvalue_from_numpy(self, array: Any, memory: str, number: int) -> tuple[str, int]:
-        return memory, number
 
     def InferenceSession(self, path: str, options: Any, providers: Any, enable_fallback: int) -> "StandIn":
         self.calls.append(("open", providers, enable_fallback))
@@ -96,7 +93,7 @@ def opened(
 
 
 @pytest.mark.parametrize(("outputs", "memory"), [("host", "cpu"), ("device", "cuda")])
-def test_a_gpu_has_its_inputs_before_and_is_waited_for(
+def test_a_run_on_a_gpu_takes_inputs_from_the_host_and_is_waited_for(
     tiny_bert: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch, outputs: str, memory: str
 ) -> None:
     stand_in = StandIn("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -104,10 +101,10 @@ def test_a_gpu_has_its_inputs_before_and_is_waited_for(
     session.load()
     session.run()
     assert [name for name, _ in session.outputs()] == ["y"]
-    inputs = [("input", tensor.name, ("cuda", 0)) for tensor in tiny_bert[0].inputs]
+    inputs = [("input", tensor.name) for tensor in tiny_bert[0].inputs]
     providers = [("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"}), "CPUExecutionProvider"]
     assert stand_in.calls == [
-        ("open", providers, 0), *inputs, "clear outputs", ("output", "y", memory), "run", "wait", "copy"
+        ("open", providers, 0), "clear outputs", ("output", "y", memory), *inputs, "run", "wait", "copy"
     ]  # fmt: skip
 
 
@@ -120,7 +117,8 @@ def test_outputs_of_the_run_before_are_let_go_of_outside_the_run(
     del stand_in.calls[:]
     session.drop_outputs()
     session.run()
-    assert stand_in.calls == ["clear outputs", ("output", "y", "cpu"), "run", "wait"]
+    inputs = [("input", tensor.name) for tensor in tiny_bert[0].inputs]
+    assert stand_in.calls == ["clear outputs", ("output", "y", "cpu"), *inputs, "run", "wait"]
 
 
 def test_a_provider_that_onnx_runtime_leaves_out_is_no_silent_cpu(
@@ -138,6 +136,29 @@ def test_threads_reach_a_provider_that_has_an_option_for_them(
     opened(tiny_bert, stand_in, monkeypatch, device="openvino", threads=3).load()
     (_, providers, _), *rest = stand_in.calls
     assert providers[0][1]["num_of_threads"] == "3" and not rest
+
+
+def test_a_provider_that_computes_in_fp32_is_not_asked_for_halves(
+    tiny_bert: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact, folder = tiny_bert
+    halves = artifact.model_copy(update={"onnx": {"fp16": artifact.onnx["fp32"]}})
+    stand_in = StandIn("OpenVINOExecutionProvider", "CPUExecutionProvider")
+    session = opened((halves, folder), stand_in, monkeypatch, device="openvino", precision="fp16")
+    with pytest.raises(Unsupported, match="fp16"):
+        session.load()
+    assert stand_in.calls == []
+
+
+def test_tensorrt_is_told_not_to_compute_in_tf32_before_its_session(
+    tiny_bert: tuple[Artifact, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    monkeypatch.setattr("os.environ", dict(os.environ))
+    opened(
+        tiny_bert, StandIn("TensorrtExecutionProvider", "CPUExecutionProvider"), monkeypatch, device="tensorrt"
+    ).load()
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
 
 
 @pytest.mark.parametrize("device", sorted(PROVIDERS.keys() - {"cpu"}))

@@ -20,6 +20,7 @@ from harness.measure.host import memory_of_tree
 from harness.measure.verify import TOLERANCE, compare
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
+from native.pytorch.options import to_channels_last
 from native.seam import read_tensor
 from tests.making import make_case
 
@@ -134,12 +135,25 @@ def test_an_option_gives_right_outputs(
     conversation, events = hear(assignment)
     assert_right(assignment, conversation)
     assert told_after_load(events)["dtype"] == "float32", "autocast keeps the weights in fp32"
+    plain = round_of(tiny_vit, tmp_path / "plain")
+    hear(plain)
+    first, second = (np.fromfile(each.outputs_dir / "last" / "0.bin", np.float32) for each in (assignment, plain))
+    far = float(np.abs(first - second).max() / np.abs(second).max())
+    assert far > 1e-4 if options.get("autocast") else far < 1e-4, "only autocast computes otherwise"
+
+
+def test_channels_last_changes_the_layout_of_weights_and_inputs() -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 2))
+    inputs = to_channels_last(module, {"x": torch.zeros(1, 3, 8, 8), "ids": torch.zeros(1, 4)})
+    assert inputs["x"].stride() == (192, 1, 24, 3) and inputs["ids"].stride() == (4, 1)
+    assert next(module.parameters()).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"options": {"channels_last": True}}, "no such pair"),
+        ({"options": {"channels_last": "false"}}, "takes no value"),
         ({"options": {"autocast": "bf16"}}, "ask for that precision"),
         ({"options": {"compile": "fastest"}}, "max-autotune"),
         ({"outputs": "device"}, "outputs are on the host"),

@@ -17,10 +17,11 @@ import { parsePlacement, unknownPlacement } from './placement.js';
 import { readProfile } from './profile.js';
 import { hostTensor, tensorOf, tensorOnGpu } from './tensors.js';
 import {
-  RoundFailed, Unsupported, WARM_BEFORE_PROFILE, fetchFile, refuseWhatIsAbsent, timedRunNs, wordsOf,
+  HALVES, RoundFailed, Unsupported, WARM_BEFORE_PROFILE, fetchFile, refuseWhatIsAbsent, timedRunNs, wordsOf,
 } from '../seam.js';
 import { measureWaitFloorNs } from '../../gpu/wait_floor.js';
 
+const WASM_HAS_NO_HALVES = 'an fp16 graph, computed in fp32: ONNX Runtime puts Casts around what wasm has no kernels for';
 const PINNED = new URL('../../node_modules/onnxruntime-web/', import.meta.url).href;
 
 /**
@@ -171,7 +172,10 @@ class OrtWebSession {
   /** Never in the session that is timed: a verbose log costs time, and the timed one's log is gone. */
   async placement() {
     const { outputsAt } = this;
-    if (this.platform === 'wasm') return { providers: {}, fallbacks: [], fallback_share: 0, outputs_at: outputsAt };
+    if (this.platform === 'wasm') {
+      const doubts = HALVES.includes(this.message.case.precision) ? [WASM_HAS_NO_HALVES] : [];
+      return { providers: {}, fallbacks: [], fallback_share: 0, outputs_at: outputsAt, doubts };
+    }
     try {
       await this.close();
       const graph = await fetchGraph(this.message);

@@ -54,6 +54,7 @@ def onnxruntime(folder: Path, manifest: dict[str, Any], threads: int) -> Run:
 
 
 def openvino(folder: Path, manifest: dict[str, Any], threads: int) -> Run:
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # importing it would send usage data
     import openvino as ov
 
     model = ov.Core().read_model(folder / manifest["onnx"]["fp32"]["file"])
