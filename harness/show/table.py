@@ -18,7 +18,7 @@ _COLUMNS = ("latency", "95 % interval", "n", "items/s", "load", "first", "memory
 _LEFT_OUT_WHEN_NARROW = ("items/s", "load", "memory", "size", "of roof")
 _WIDE = 100
 # Columns for what is asked for now and then, and what gives way to them below the width that has room for all.
-_LEFT_OUT_FOR_MORE = ("n", "first")
+_LEFT_OUT_FOR_MORE = ("n", "load", "first")
 _ROOM_FOR_ALL = 140
 Results = Sequence[tuple[Case, CaseResult]]
 
@@ -33,8 +33,9 @@ def results_table(results: Results, width: int = 120) -> RenderableType:
     several = len({(case.model.identity, labels[case.case_id]) for case, _ in results}) > 1
     columns = _columns(results, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for title in ("model", "platform") if several else ("platform",):
-        table.add_column(title, no_wrap=True)
+    if several:
+        table.add_column("model")  # the one that gives way: a number that is cut off says nothing
+    table.add_column("platform", no_wrap=True)
     for title in columns:
         table.add_column(title, no_wrap=True, justify="left" if title == "answer" else "right")
     marks: dict[str, str] = {}
