@@ -28,8 +28,9 @@ _CODE = {"native": (".py",), "page": (".js", ".mjs", ".html", ".json")}
 _NOT_CODE = ("package.json", "package-lock.json", "tsconfig.json")
 # How a process or browser is started and asked for its memory, who judges what comes back, and what numbers become.
 _CONDUCTOR = (
-    "execute/*.py", "processes/*.py", "metrics/*.py", "measure/assemble.py", "measure/attached.py", "measure/host.py",
-    "measure/results.py", "measure/verify.py", "core/clocks.py", "core/rounds.py", "core/statistics.py",
+    "execute/*.py", "processes/*.py", "metrics/*.py", "measure/artifacts.py", "measure/assemble.py",
+    "measure/attached.py", "measure/energy.py", "measure/host.py", "measure/results.py", "measure/usage.py",
+    "measure/verify.py", "core/clocks.py", "core/rounds.py", "core/statistics.py",
 )  # fmt: skip
 
 
