@@ -16,6 +16,7 @@ from harness.show.as_json import run_as_json
 from harness.show.memory_limit import memory_limit_as_json, memory_limit_lines
 from harness.steps.advancing import Advance
 from harness.steps.recording import rebuild
+from harness.steps.results import results_of
 from harness.steps.workplace import Workplace
 from harness.store.query import run_query
 from harness.store.results import read_run
@@ -174,3 +175,33 @@ def test_what_has_no_room_is_neither_exported_nor_started(tmp_path: Path) -> Non
     assert str(left_out.reason).endswith("100.0 MB are available: not started")
     assert admitted.outcome is None, "whose size nobody knows is tried"
     assert advance.made == 0 and list(advance.artifacts) == [admitted.case.case_id]
+
+
+def test_a_profile_without_its_timing_is_a_case_that_was_not_measured(tmp_path: Path) -> None:
+    """A damaged journal can leave a profile alone: the rest is read all the same."""
+    outcome, _ = carry_out(tmp_path, plan_of(tmp_path, (1, 2)), well)
+    alone = outcome.rounds[0].model_copy(update={"purpose": "profile"})
+    others = [one for one in outcome.rounds if one.case_id != alone.case_id]
+    told = results_of(outcome.run, [alone, *others])
+    assert [case.case_id for case, _ in told] == [others[0].case_id]
+
+
+def test_what_is_open_again_keeps_no_result_of_an_earlier_sitting(tmp_path: Path) -> None:
+    """Interrupted twice before its Round: the database that was fed live and the one made again agree."""
+
+    def stops(assignment: Assignment) -> Sequence[Event]:
+        raise KeyboardInterrupt
+
+    plan = plan_of(tmp_path, (1, 2))
+    refused = plan.cases[1].model_copy(update={"outcome": "unsupported", "code": "no_room", "reason": "then"})
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(tmp_path, plan.model_copy(update={"cases": (plan.cases[0], refused)}), stops)
+    before = run_query(tmp_path / "t.duckdb", "select outcome, code from results")[1]
+    assert [tuple(row) for row in before] == [("unsupported", "no_room")]
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(resume_run("last", place_for(tmp_path, stops)[0]))
+    asked = "select case_id, outcome, code from performance_results_all_view order by case_id"
+    live = run_query(tmp_path / "t.duckdb", asked)
+    rebuild(tmp_path / "t.duckdb", lambda text: None)
+    assert run_query(tmp_path / "t.duckdb", asked) == live
+    assert {row[2] for row in live[1]} == {"not_measured"}

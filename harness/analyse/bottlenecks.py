@@ -47,8 +47,9 @@ class Bottlenecks:
 
 
 def bottlenecks(rounds: Sequence[Round]) -> Bottlenecks | None:
-    """Of the latest profile among a Case's Rounds, the longest operators first; None where there is none."""
-    profiled = [one for one in rounds if one.profile is not None]
+    """Of the latest profile among a Case's Rounds, the longest operators first; None where there is none, or where its
+    Round failed: a wrong answer's operators say nothing."""
+    profiled = [one for one in rounds if one.profile is not None and one.outcome == "ok"]
     if not profiled:
         return None
     one = profiled[-1]

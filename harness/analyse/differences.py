@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analyse.pairs import Pair, Point, matched, side_by_side
+from harness.core.nouns import LEFT_OUT, OF_THE_MOMENT
 from harness.core.rounds import CaseResult
 
 Kind = Literal["broke", "mended", "changed", "unknown", "gone", "new"]
@@ -45,8 +46,7 @@ def differences(pairs: Iterable[Pair]) -> list[Difference]:
     return sorted(found, key=lambda each: order.index(each.kind))
 
 
-# A failure that says nothing of what was asked: of the network, of a device, of another Run.
-_SAYS_NOTHING = ("not_fetched", "device_absent", "device_gone", "reused_missing", "not_measured")
+_SAYS_NOTHING = (*OF_THE_MOMENT, *LEFT_OUT)
 
 
 def _kind(before: CaseResult, after: CaseResult) -> Kind | None:

@@ -21,17 +21,28 @@ class Fit:
     result: CaseResult | None
     after: tuple[Case, CaseResult] | None
 
+    def nothing_fits(self, limit_bytes: int) -> bool:
+        """Whether even the smallest was measured to be over the limit: else nobody knows."""
+        peak_mb = None if self.after is None else peak_mb_of(self.after[1])
+        return self.result is None and peak_mb is not None and peak_mb * BYTES_PER_MB > limit_bytes
+
     def why_not_more(self, limit_bytes: int) -> str:
         """What forbids the next larger batch, in the words of whoever said no."""
         if self.after is None:
             return "no larger batch was asked for"
         result = self.after[1]
-        peak = result.metrics.get("peak_memory_mb")
+        peak = peak_mb_of(result)
         if result.outcome == "ok" and peak is not None and peak * BYTES_PER_MB > limit_bytes:
             return "measured: over the limit"
         if result.outcome == "ok":
             return "its answer was not checked" if peak is not None else "its memory could not be measured"
         return result.reason or result.outcome
+
+
+def peak_mb_of(result: CaseResult) -> float | None:
+    """The memory that is limited: of a device with a memory of its own that one, else the process's."""
+    device_mb = result.metrics.get("device_memory_mb")
+    return result.metrics.get("peak_memory_mb") if device_mb is None else device_mb
 
 
 def fits(results: Results, limit_bytes: int) -> list[Fit]:
@@ -74,7 +85,7 @@ def _fit(points: list[tuple[Case, CaseResult]], limit_bytes: int) -> Fit:
 
 
 def _is_inside(result: CaseResult, limit_bytes: int) -> bool:
-    peak_mb = result.metrics.get("peak_memory_mb")
+    peak_mb = peak_mb_of(result)
     return result.is_right and peak_mb is not None and peak_mb * BYTES_PER_MB <= limit_bytes
 
 

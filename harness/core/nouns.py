@@ -23,6 +23,12 @@ Purpose = Literal["timing", "profile"]
 USUAL_PAGE_BACKEND = "ort_web"
 # Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
 # machine: not tried bigger after it failed small or was over a limit; no room.
+# A failure of what was there at that moment (a device, the network, the disk, a browser's start, another Run): it says
+# nothing of what was asked.
+OF_THE_MOMENT = (
+    "not_fetched", "device_absent", "device_gone", "disk_full", "link_lost", "page_left", "browser_start",
+    "worker_start", "reused_missing", "not_measured",
+)  # fmt: skip
 NOT_TRIED, NO_ROOM = LEFT_OUT = ("not_tried", "no_room")
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.
 UNKNOWN_VERSION = "not known without starting it"

@@ -1,5 +1,6 @@
 """Questions to native processes that measure no Case: what a backend can run here, what the machine reaches."""
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -9,6 +10,9 @@ from harness.core.plugins import Backend
 from harness.core.text import one_line
 from harness.execute.native import environment_for
 from harness.processes.child import start_child
+
+# Importing a library and asking its drivers takes seconds, the products and copies of the roof too.
+_LIMIT_S = 120
 
 
 async def devices_of(backend: Backend) -> dict[str, str | None]:
@@ -44,9 +48,11 @@ async def _ask(module: str, argument: str, threads: int = 1) -> dict[str, Any] |
     except OSError as error:
         return f"no process could be started: {error}"
     try:
-        line = await child.line()
+        line = await asyncio.wait_for(child.line(), _LIMIT_S)
         found = json.loads(line) if line else None
         return found if isinstance(found, dict) else await child.last_error() or "it ended without a word"
+    except TimeoutError:
+        return f"it gave no answer within {_LIMIT_S:g} s"
     except (ProtocolViolation, ValueError) as error:
         return one_line(str(error), 200)
     finally:

@@ -25,9 +25,19 @@ class EnergyCounter:
     joules: Callable[[], float]
     wraps_at: float | None = None
 
-    def since(self, before: float) -> float:
+    def read(self) -> float | None:
+        """Joules from any origin; None where the counter fails: a device that went must not take a Run with it."""
+        try:
+            return self.joules()
+        except Exception:  # files that are gone, and whatever a driver's binding raises
+            return None
+
+    def since(self, before: float) -> float | None:
         """Joules since the reading `before`; right as long as the counter has begun anew once at most."""
-        used = self.joules() - before
+        now = self.read()
+        if now is None:
+            return None
+        used = now - before
         return used + self.wraps_at if used < 0 and self.wraps_at is not None else used
 
 
@@ -80,7 +90,10 @@ def _nvml() -> tuple[list[EnergyCounter], str | None]:
     try:
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return nvml_counters(pynvml, handles), None if handles else "NVML: it knows no GPU"
+        counters = nvml_counters(pynvml, handles)
+        without = len(handles) - len(counters)
+        reason = f"NVML: {without} of {len(handles)} GPUs count no energy" if without else None
+        return counters, reason if handles else "NVML: it knows no GPU"
     except pynvml.NVMLError as error:
         return [], f"NVML: {error}"
 

@@ -20,20 +20,18 @@ def usage_since(pid: int) -> Callable[[], dict[str, Any]]:
     joules, where there are counters: of the whole package or device, whoever used it.
     """
     before = _cpu_s(pid)
-    joules = [(counter, counter.joules()) for counter in energy_counters().counters]
+    joules = {counter: now for counter in energy_counters().counters if (now := counter.read()) is not None}
     began_ns = time.monotonic_ns()
 
     def told() -> dict[str, Any]:
         wall_ns = time.monotonic_ns() - began_ns
-        after = _cpu_s(pid)
-        cpu_ns = round(sum(now - before.get(each, 0.0) for each, now in after.items()) * _NS_PER_S)
-        found: dict[str, Any] = {
-            "wall_ns": wall_ns,
-            "cpu_ns": cpu_ns,
-            "cpu_cores": cpu_ns / wall_ns if wall_ns else None,
-        }
-        if joules:
-            found["energy_joules"] = {counter.name: counter.since(then) for counter, then in joules}
+        found: dict[str, Any] = {"wall_ns": wall_ns}
+        if after := _cpu_s(pid):  # of a process that is gone nothing is known
+            cpu_ns = round(sum(now - before.get(each, 0.0) for each, now in after.items()) * _NS_PER_S)
+            found |= {"cpu_ns": cpu_ns, "cpu_cores": cpu_ns / max(1, wall_ns)}
+        used = {counter.name: now for counter, then in joules.items() if (now := counter.since(then)) is not None}
+        if used:
+            found["energy_joules"] = used
         return found
 
     return told

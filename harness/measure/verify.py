@@ -58,15 +58,14 @@ def judge(artifact: Artifact, folder: Path, outputs: dict[str, Outputs], outputs
     expected = expected_of(artifact, case)
     if expected is None:
         return Verdict(checked=False, passed=False, reason="the Artifact holds nothing that a pipeline must answer")
-    worst: Verdict | None = None
+    verdicts: list[Verdict] = []
     for iteration in ("first", "last"):
         against = Reference(artifact.reference, expected, folder)
         verdict = _judge_iteration(against, outputs[iteration], outputs_dir / iteration, case.precision)
         if not verdict.passed:
             return verdict.model_copy(update={"reason": f"{iteration} iteration: {verdict.reason}"})
-        if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
-            worst = verdict
-    assert worst is not None
+        verdicts.append(verdict)
+    worst = _worst_of(verdicts)
     # An argmax means something where the last axis is classes or a vocabulary.
     means_something = tasks()[case.task].agreement == "argmax"
     return worst if means_something else worst.model_copy(update={"agreement": None})
@@ -91,10 +90,7 @@ def expected_of(artifact: Artifact, case: Case) -> tuple[Tensor, ...] | None:
 def _judge_iteration(against: Reference, said: Outputs, outputs_dir: Path, precision: str) -> Verdict:
     wrong = Verdict(checked=True, passed=False, reference=against.name)
     got = {tensor.name: (index, tensor) for index, tensor in enumerate(said.tensors)}
-    worst: Verdict | None = None
-    cosines: list[float] = []
-    agreements: list[float] = []
-    typicals: list[float] = []
+    verdicts: list[Verdict] = []
     for expected in against.expected:
         if expected.name not in got:
             return wrong.model_copy(update={"reason": f"output {expected.name!r} is missing"})
@@ -113,19 +109,26 @@ def _judge_iteration(against: Reference, said: Outputs, outputs_dir: Path, preci
         if not verdict.passed:
             update = {"reference": against.name, "reason": f"output {expected.name!r}: {verdict.reason}"}
             return verdict.model_copy(update=update)
-        cosines += [verdict.cosine] if verdict.cosine is not None else []
-        agreements += [verdict.agreement] if verdict.agreement is not None else []
-        typicals += [verdict.rms_rel] if verdict.rms_rel is not None else []
-        if worst is None or (verdict.max_rel or 0.0) > (worst.max_rel or 0.0):
-            worst = verdict
-    if worst is None:
+        verdicts.append(verdict)
+    if not verdicts:
         return wrong.model_copy(update={"reason": "the Artifact expects no output"})
-    extremes = {
-        "cosine": min(cosines, default=None),
-        "agreement": min(agreements, default=None),
-        "rms_rel": max(typicals, default=None),
+    return _worst_of(verdicts).model_copy(update={"reference": against.name})
+
+
+def _worst_of(verdicts: list[Verdict]) -> Verdict:
+    """The one with the largest error, with the worst of the other figures, which may be another tensor's."""
+    worst = max(verdicts, key=lambda verdict: verdict.max_rel or 0.0)
+    told = {
+        name: [value for verdict in verdicts if (value := getattr(verdict, name)) is not None]
+        for name in ("cosine", "agreement", "rms_rel")
     }
-    return worst.model_copy(update={"reference": against.name, **extremes})
+    return worst.model_copy(
+        update={
+            "cosine": min(told["cosine"], default=None),
+            "agreement": min(told["agreement"], default=None),
+            "rms_rel": max(told["rms_rel"], default=None),
+        }
+    )
 
 
 def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: Tolerance) -> Verdict:

@@ -1,5 +1,7 @@
-"""Cores kept busy while sampling: CPU time of all its processes (a worker's, a browser's with its helpers) over wall
-time, median over the Rounds. Between samples the loop itself works, which is in it and is little.
+"""Cores kept busy from the end of the warm-up to the end of sampling, median over the Rounds.
+
+CPU time of all its processes (a worker's, a browser's with its helpers) over wall time. Between samples the loop itself
+works, which is in it and is little.
 """
 
 from collections.abc import Sequence

@@ -16,12 +16,15 @@ DESCRIBE = {
     "better": "lower",
 }
 
+# How the names of such sources begin.
+DEVICE_PEAK = "device_peak_"
+
 
 def compute(rounds: Sequence[Round], case: Case) -> float | None:
     peaks = [
         size
         for one in timed_rounds(rounds)
         for source, size in one.memory_bytes.items()
-        if source.startswith("device_peak_")
+        if source.startswith(DEVICE_PEAK)
     ]
     return max(peaks) / BYTES_PER_MB if peaks else None

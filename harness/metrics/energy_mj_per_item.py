@@ -24,10 +24,17 @@ def compute(rounds: Sequence[Round], case: Case) -> float | None:
     told = []
     for one in timed_rounds(rounds):
         joules = _joules(one, counted_by)
-        runs = sum(batch.runs_per_sample * len(batch.durations_ns) for batch in first_clock(one))
+        runs = _runs_since_warm_up(one)
         if joules is not None and runs:
             told.append(1000 * joules / (runs * case.batch_size))
     return median(told) if told else None
+
+
+def _runs_since_warm_up(one: Round) -> int:
+    """The counters begin when the warm-up has ended: what was then tried to find how many runs make a Sample, which are
+    warm batches of several runs, is in them as well."""
+    tried = [batch for batch in one.samples if batch.phase == "warm" and batch.runs_per_sample > 1]
+    return sum(batch.runs_per_sample * len(batch.durations_ns) for batch in (*first_clock(one), *tried))
 
 
 def _counters_of(case: Case) -> str | None:
@@ -45,4 +52,6 @@ def _joules(one: Round, counted_by: str | None) -> float | None:
         return None
     told = [told_number(one, "usage", "energy_joules", name) for name in counters if name.startswith(counted_by)]
     known = [joules for joules in told if joules is not None]
+    if counted_by == "nvml" and len(known) > 1:
+        return None  # which of them computed is not told, and the others' idle power is not its own
     return sum(known) if known else None

@@ -66,6 +66,11 @@ def default_isolation() -> Isolation:
 def make_plan(selection: Selection, lookup: Lookup, published: Published = nobody_asked) -> Plan:
     """All points of the selection, each once; raises UserMistake for names and versions that nobody knows."""
     _refuse_unknown_names(selection)
+    if selection.memory_limit is not None and selection.reuses:
+        raise UserMistake(
+            "search_measures", "--memory-limit searches by measuring: what other runs took is not known to it",
+            "leave --incremental out",
+        )  # fmt: skip
     selection = _with_exact_versions(selection, published)
     places = [place for name in _hardware(selection) for place in _places(name, selection)]
     for unused in [name for name in selection.backend if all(place[0].name != name for place in places)]:

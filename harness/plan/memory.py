@@ -1,7 +1,8 @@
 """How much memory a Case needs: an estimate before anything has run, better ones from what ran; and what has no room.
 
 Before: a process's own share + copies of the weights while loading. Activations are not in it, since nobody knows them
-yet, so it is too low rather than too high, and a Case is refused only where it is *clearly* beyond what is there.
+yet, so for a worker it is too low rather than too high. Of a page it is the sum over the browser's processes, in which
+shared pages count several times. A Case is refused only where it is *clearly* beyond what is there.
 After: memory is a fixed part and a part per item, so two measured sizes of a group give a line, and one gives a scale.
 """
 
@@ -12,6 +13,7 @@ from harness import catalog
 from harness.core.nouns import Case
 from harness.core.rounds import Round
 from harness.core.units import human_bytes
+from harness.metrics.device_memory_mb import DEVICE_PEAK
 from harness.metrics.peak_memory_mb import SOURCES
 from harness.plan.order import at_size, not_smaller, same_group
 from harness.plan.sizes import parameters_of
@@ -76,10 +78,13 @@ def export_estimate_bytes(case: Case) -> int | None:
 
 
 def measured_in(history: Sequence[Round], by_id: Mapping[str, Case]) -> list[Measured]:
-    """Each Case's highest peak over its Rounds that timed, from one source: the one that is shown."""
+    """Each Case's highest peak over its Rounds that timed, from one source: the one that is shown; of a device with a
+    memory of its own, that memory's."""
     peaks: dict[str, int] = {}
     for round_ in history:
-        sizes = [round_.memory_bytes[source] for source in SOURCES if source in round_.memory_bytes]
+        own = [size for source, size in round_.memory_bytes.items() if source.startswith(DEVICE_PEAK)]
+        host = [round_.memory_bytes[source] for source in SOURCES if source in round_.memory_bytes]
+        sizes = [max(own)] if own else host
         if sizes and round_.purpose == "timing" and round_.outcome != "unsupported":
             peaks[round_.case_id] = max(peaks.get(round_.case_id, 0), sizes[0])
     return [Measured(by_id[case_id], peak) for case_id, peak in peaks.items() if case_id in by_id]
@@ -117,7 +122,7 @@ def needed_bytes(case: Case, measured: Sequence[Measured] = ()) -> int | None:
 
 def no_room_to_run(case: Case, measured: Sequence[Measured], available_bytes: int) -> str | None:
     """Why the Case is not started, given the memory that is available; None where it may fit."""
-    needed = needed_bytes(case, measured)
+    needed = needed_bytes(case, measured) if case.device in _IN_MAIN_MEMORY else None
     if needed is None or needed <= CLEARLY * available_bytes:
         return None
     return f"needs about {human_bytes(needed)}, {human_bytes(available_bytes)} are available: not started"

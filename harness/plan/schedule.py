@@ -9,13 +9,11 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from harness.core.nouns import Case, Plan, PlannedRound
+from harness.core.nouns import OF_THE_MOMENT, Case, Plan, PlannedRound
 from harness.core.rounds import Round
 from harness.plan.memory import measured_in, smaller_was_over, will_be_over
 from harness.plan.order import at_size, group_of, not_smaller, priority_rank, work_class
 
-# Failures of what was there at that moment, which say nothing of a larger Case.
-_CIRCUMSTANCES = ("device_gone", "device_absent", "not_fetched", "browser_start", "worker_start")
 Stages = tuple[tuple[Case, ...], ...]
 
 
@@ -172,7 +170,7 @@ def _failed_in_plan(plan: Plan) -> list[_Failure]:
     return [
         (point.case, f"{point.code}: {point.reason}")
         for point in plan.cases
-        if point.outcome == "failed" and point.code not in _CIRCUMSTANCES
+        if point.outcome == "failed" and point.code not in OF_THE_MOMENT
     ]
 
 
@@ -181,7 +179,7 @@ def _failed_in(history: Sequence[Round], by_id: dict[str, Case]) -> list[_Failur
     return [
         (by_id[round_.case_id], f"{round_.code}: {round_.reason}")
         for round_ in history
-        if round_.outcome == "failed" and round_.code not in _CIRCUMSTANCES and round_.case_id in by_id
+        if round_.outcome == "failed" and round_.code not in OF_THE_MOMENT and round_.case_id in by_id
     ]
 
 

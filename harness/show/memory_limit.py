@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analyse.memory_limit import Fit, best_choices, fits
+from harness.analyse.memory_limit import Fit, best_choices, fits, peak_mb_of
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult, Run
 from harness.core.text import one_line
@@ -36,7 +36,8 @@ def memory_limit_lines(run: Run, results: Results) -> list[str]:
 
 
 def _line(fit: Fit, limit_bytes: int) -> str:
-    found = "none fits" if fit.result is None else _took(fit.case, fit.result)
+    nothing = "none fits" if fit.nothing_fits(limit_bytes) else "not known"
+    found = nothing if fit.result is None else _took(fit.case, fit.result)
     head = f"{_where(fit.case)} {fit.case.precision}{_at(fit.case)}"
     return "  " + one_line(f"{head}: {found}; {_then(fit, limit_bytes)}", 400)
 
@@ -51,7 +52,7 @@ def _where(case: Case) -> str:
 
 def _took(case: Case, result: CaseResult) -> str:
     """Batch, memory, and throughput where there is one."""
-    size, rate = (result.metrics.get(name) for name in ("peak_memory_mb", "throughput_items_per_second"))
+    size, rate = peak_mb_of(result), result.metrics.get("throughput_items_per_second")
     parts = [f"batch {case.batch_size}", None if size is None else f"{size:,.0f} MB"]
     return ", ".join(filter(None, [*parts, None if rate is None else f"{times(rate)} items/s"]))
 
@@ -60,7 +61,7 @@ def _then(fit: Fit, limit_bytes: int) -> str:
     if fit.after is None:
         return fit.why_not_more(limit_bytes)
     case, result = fit.after
-    peak_mb = result.metrics.get("peak_memory_mb")
+    peak_mb = peak_mb_of(result)
     took = "" if peak_mb is None else f" {peak_mb:,.0f} MB,"
     return f"batch {case.batch_size}:{took} {fit.why_not_more(limit_bytes)}"
 
@@ -70,7 +71,7 @@ def _as_json(fit: Fit, limit_bytes: int) -> dict[str, Any]:
     if fit.after is None:
         return {**found, "next": None}
     case, result = fit.after
-    peak_mb = result.metrics.get("peak_memory_mb")
+    peak_mb = peak_mb_of(result)
     return {
         **found,
         "next": {"batch_size": case.batch_size, "peak_memory_mb": peak_mb, "why": fit.why_not_more(limit_bytes)},
@@ -84,6 +85,6 @@ def _point(case: Case, result: CaseResult | None) -> dict[str, Any]:
         "model": case.model.name, "platform": case.platform, "device": case.device, "backend": case.backend,
         "browser": browser_label(case), "precision": case.precision, "length": case.length,
         "batch_size": case.batch_size if result else None, "case_id": case.case_id if result else None,
-        "peak_memory_mb": metrics.get("peak_memory_mb"),
+        "peak_memory_mb": peak_mb_of(result) if result else None,
         "throughput_items_per_second": metrics.get("throughput_items_per_second"),
     }  # fmt: skip

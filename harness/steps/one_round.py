@@ -46,9 +46,12 @@ def _silence_limit_s(planned: PlannedRound, run: Run, artifact: Artifact) -> flo
 
 
 def _roof_of(run: Run, case: Case) -> dict[str, Any]:
-    """What the CPU reached at the Case's number of threads, where it computes and that was measured in this Run."""
+    """What the CPU reached at the Case's number of threads, where it computes and that was measured in this Run.
+
+    The roof is of all CPUs: of a Case that keeps to some it says nothing.
+    """
     found = (run.machine.get("roofs") or {}).get(str(case.threads))
-    return {"roof": found} if found and case.computes_on_cpu else {}
+    return {"roof": found} if found and case.computes_on_cpu and case.affinity is None else {}
 
 
 def now() -> str:

@@ -70,6 +70,8 @@ class Recording:
         self.begun = True
         cases = {point.case.case_id: point.case for point in self.run.plan.cases}
         with_metrics = [(round_, metrics_of(round_, cases[round_.case_id])) for round_ in history]
+        if self.run.resumed_at:
+            self.store.forget_results(self.run.run_id)
         self.store.begin(self.run, with_metrics, results_of(self.run, history))
 
 

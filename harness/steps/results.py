@@ -17,7 +17,7 @@ def results_of(
     already, must not get it twice.
     """
     by_case: dict[str, list[Round]] = {}
-    for round_ in rounds:
+    for round_ in (each for each in rounds if each.purpose == "timing"):
         by_case.setdefault(round_.case_id, []).append(round_)
     found = []
     for point in run.plan.cases:

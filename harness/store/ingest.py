@@ -53,6 +53,13 @@ def ingest_run(
         _write_results(con, results)
 
 
+def forget_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """What an earlier sitting of the Run had come to: points that were decided then may be open now."""
+    with _transaction(con):
+        for table in ("results", "result_metrics"):
+            con.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])
+
+
 @contextmanager
 def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     con.execute("BEGIN")

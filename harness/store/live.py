@@ -51,6 +51,10 @@ class LiveStore:
         """The Run and its Plan, the Rounds of an earlier sitting, and what is known before anything is measured now."""
         self._write(lambda con: ingest.ingest_run(con, run, rounds, known), PATIENCE_S)
 
+    def forget_results(self, run_id: str) -> None:
+        """Of an earlier sitting; those that still stand are told again by `begin`."""
+        self._write(lambda con: ingest.forget_results(con, run_id), PATIENCE_S)
+
     def add(self, round_: Round, metrics: Metrics, case: Case, result: CaseResult) -> None:
         """A finished Round, and what its Case has come to so far."""
         self._write(lambda con: ingest.write_done(con, round_, metrics, case, result), _PATIENCE_BETWEEN_ROUNDS_S)

@@ -38,6 +38,8 @@ def test_shares_are_of_a_profiled_run() -> None:
 def test_without_a_profile_there_is_none() -> None:
     assert bottlenecks([round_of(CASE, 1, (1,))]) is None
     assert bottlenecks([round_of(CASE, 1, (1,), purpose="profile", outcome="failed", code="x")]) is None
+    wrong = profiled(MATMUL).model_copy(update={"outcome": "failed", "code": "wrong_output"})
+    assert bottlenecks([wrong]) is None, "where the time of a wrong answer goes says nothing"
 
 
 def test_what_does_not_fit_the_table_is_added_up_and_nothing_is_lost() -> None:

@@ -64,9 +64,10 @@ def test_where_nodes_ran_is_no_change_when_one_side_does_not_know() -> None:
     assert between_versions([fell, silent]) == between_versions([silent, fell]) == []
 
 
-def test_what_could_not_be_fetched_was_not_broken_by_its_version() -> None:
+@pytest.mark.parametrize("code", ["not_fetched", "disk_full", "not_tried", "no_room"])
+def test_what_was_of_the_moment_or_left_out_was_not_broken_by_its_version(code: str) -> None:
     before, (case, result) = point("1"), point("2", "npm gave no answer")
-    (found,) = between_versions([before, (case, result.model_copy(update={"code": "not_fetched"}))])
+    (found,) = between_versions([before, (case, result.model_copy(update={"code": code}))])
     assert found.kind == "unknown"
 
 

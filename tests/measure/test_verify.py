@@ -169,3 +169,23 @@ def test_every_precision_has_a_tolerance_and_coarser_ones_a_wider_one() -> None:
 def test_of_a_constant_output_no_spread_is_made_up() -> None:
     flat = np.full((4, 4), 3.0, np.float32)
     assert compare(flat, flat + np.float32(1e-4), TOLERANCE["fp32"]).rms_rel is None
+
+
+def test_each_figure_is_the_worst_of_both_iterations(tmp_path: Path) -> None:
+    """One value far off in the first, all of them a little in the last: the largest error is one's, the typical the
+    other's."""
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    expected = RNG.normal(size=(64, 64)).astype(np.float32)
+    one_off, all_off = expected.copy(), expected + RNG.normal(scale=0.05, size=expected.shape).astype(np.float32)
+    one_off[0, 0] += 1.0
+    artifact = make_artifact(folder, {"y": expected})
+    outputs = {
+        "first": write_outputs(tmp_path / "out", "first", {"y": one_off}),
+        "last": write_outputs(tmp_path / "out", "last", {"y": all_off}),
+    }
+    verdict = judge(artifact, folder, outputs, tmp_path / "out", make_case(precision="int8"))
+    assert verdict.passed and verdict.max_abs == pytest.approx(1.0, rel=0.01)
+    assert verdict.rms_rel == pytest.approx(0.05, rel=0.1) and verdict.cosine == pytest.approx(
+        1 - 0.05**2 / 2, abs=1e-3
+    )

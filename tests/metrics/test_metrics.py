@@ -157,10 +157,16 @@ def test_energy_is_of_the_counter_that_covers_what_computes() -> None:
     one = round_of(CASE, 1, samples=(samples(1, 2, 3, 4, 10, runs=2),), provenance=provenance)
     assert compute("energy_mj_per_item", one) == pytest.approx(200)
     assert compute("cpu_cores_used", one) == 1.5
+    tries = (samples(9, phase="warm"), samples(1, 1, runs=4, phase="warm"), samples(1, 2, 3, 4, 10, runs=2))
+    found = compute("energy_mj_per_item", round_of(CASE, 1, samples=tries, provenance=provenance))
+    # 8 more runs lie between the warm-up and the samples, and in the counters.
+    assert found == pytest.approx(8000 / (18 * 4))
     metric = catalog.metrics()["energy_mj_per_item"]
+    several = {"usage": {"energy_joules": {"nvml gpu 0": 80.0, "nvml gpu 1": 3.0}}}
     cuda = case(platform="cuda", device="cuda", browser=None, batch_size=4)
     assert metric.compute([one], cuda) == pytest.approx(2000)
     assert metric.compute([one], case(platform="webgpu")) is None, "nobody knows which GPU a page computes on"
+    assert metric.compute([round_of(CASE, 1, (1,), provenance=several)], cuda) is None, "which of them is not told"
     assert compute("energy_mj_per_item", round_of(CASE, 1, (1,))) is None
 
 

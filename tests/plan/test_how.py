@@ -129,3 +129,10 @@ def test_cpus_are_known_where_the_system_tells_of_none(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(psutil.Process, "cpu_affinity", absent)
     assert cpus_here()[0] == 0
+
+
+def test_a_search_by_measuring_takes_nothing_from_other_runs() -> None:
+    with pytest.raises(UserMistake) as caught:
+        plan(memory_limit=2048, incremental=True)
+    assert caught.value.code == "search_measures"
+    assert plan(memory_limit=2048, incremental=True, force=True).cases, "all is measured then"
