@@ -14,6 +14,7 @@ from harness.core.statistics import median
 from harness.core.text import one_line
 from harness.core.units import ms
 from harness.execute.asking import devices_of
+from harness.execute.executor import Probes
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.measure.quiet import findings_of
@@ -21,7 +22,6 @@ from harness.plan.cases import not_installed
 from harness.steps.quiet import look_around
 
 if TYPE_CHECKING:
-    from harness.execute.executor import Probes
     from harness.execute.page import PageExecutor
 
 
