@@ -173,8 +173,8 @@ class OrtWebSession {
   async placement() {
     const { outputsAt } = this;
     if (this.platform === 'wasm') {
-      const doubts = HALVES.includes(this.message.case.precision) ? [WASM_HAS_NO_HALVES] : [];
-      return { providers: {}, fallbacks: [], fallback_share: 0, outputs_at: outputsAt, doubts };
+      const doubted = HALVES.includes(this.message.case.precision) ? { doubts: [WASM_HAS_NO_HALVES] } : {};
+      return { providers: {}, fallbacks: [], fallback_share: 0, outputs_at: outputsAt, ...doubted };
     }
     try {
       await this.close();
