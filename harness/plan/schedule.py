@@ -179,7 +179,10 @@ def _failed_in(history: Sequence[Round], by_id: dict[str, Case]) -> list[_Failur
     return [
         (by_id[round_.case_id], f"{round_.code}: {round_.reason}")
         for round_ in history
-        if round_.outcome == "failed" and round_.code not in OF_THE_MOMENT and round_.case_id in by_id
+        if round_.purpose == "timing"  # a profile that failed says nothing of a larger Case
+        and round_.outcome == "failed"
+        and round_.code not in OF_THE_MOMENT
+        and round_.case_id in by_id
     ]
 
 

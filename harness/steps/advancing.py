@@ -84,7 +84,10 @@ class Advance:
         return plan.model_copy(update={"cases": cases_now})
 
     def _no_room_to_export(self, plan: Plan, case: Case) -> str | None:
-        """What is exported already needs no room for that, what cannot run is not exported."""
+        """What is exported already needs no room for that, what cannot run is not exported. What has Rounds goes on:
+        its outcome is theirs."""
+        if self._has_begun(case):
+            return None
         if (reason := self._no_room(plan, case)) is not None:
             return reason
         reason = no_room_to_export(case, self.available())
@@ -94,11 +97,14 @@ class Advance:
 
     def _no_room(self, plan: Plan, case: Case) -> str | None:
         """Of a Case that has not run yet: one that has needs no estimate. A device of its own has its own memory."""
-        if case.browser == "attached" or any(round_.case_id == case.case_id for round_ in self.history):
+        if case.browser == "attached" or self._has_begun(case):
             return None
         self._schedule(plan)
         assert self._known is not None
         return no_room_to_run(case, measured_in(self.history, self._known[2]), self.available())
+
+    def _has_begun(self, case: Case) -> bool:
+        return any(round_.case_id == case.case_id for round_ in self.history)
 
     def _schedule(self, plan: Plan) -> Schedule:
         """The Plan's schedule, with what comes after the timing; made again only where the Plan has changed."""

@@ -194,3 +194,16 @@ def test_a_search_stops_where_it_failed() -> None:
 def test_a_peak_that_nobody_could_read_stops_nothing() -> None:
     done, skipped = search(1, well)
     assert len(done) == 9 and not skipped
+
+
+@pytest.mark.parametrize("schedule", ["progressive", "memory_limit"])
+def test_a_profile_that_failed_keeps_nothing_from_being_tried_bigger(schedule: str) -> None:
+    plan = plan_of([make_case(batch_size=size) for size in (1, 2)], schedule=schedule, rounds=1)
+    first = plan.cases[0].case.case_id
+    fields = {"round_id": "r1", "run_id": "r", "case_id": first, "number": 1, "started_at": "now"}
+    timed = Round.model_validate({**fields, "outcome": "ok"})
+    failed = {**fields, "round_id": "r2", "outcome": "failed", "code": "profile_failed", "reason": "no"}
+    looked_at = Round.model_validate({**failed, "purpose": "profile"})
+    assert schedule_for(plan).skipped([timed, looked_at]) == {}
+    broke = Round.model_validate({**failed, "number": 2})
+    assert list(schedule_for(plan).skipped([timed, broke])) == [plan.cases[1].case.case_id]
