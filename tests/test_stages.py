@@ -115,16 +115,21 @@ def test_a_progressive_run_goes_on_by_the_same_schedule(tmp_path: Path, kept: in
     agree(tmp_path, outcome)
 
 
-def test_what_an_earlier_sitting_left_out_is_decided_again(tmp_path: Path) -> None:
-    """It had no room then; now there is."""
+def stops(assignment: Assignment) -> Sequence[Event]:
+    raise KeyboardInterrupt
 
-    def stops(assignment: Assignment) -> Sequence[Event]:
-        raise KeyboardInterrupt
 
+def interrupted_where_one_had_no_room(tmp_path: Path) -> None:
+    """A sitting that ended in its first Round; of batch 2 it was decided before that it has no room."""
     plan = plan_of(tmp_path, (1, 2))
     refused = plan.cases[1].model_copy(update={"outcome": "unsupported", "code": "no_room", "reason": "then"})
     with pytest.raises(KeyboardInterrupt):
         carry_out(tmp_path, plan.model_copy(update={"cases": (plan.cases[0], refused)}), stops)
+
+
+def test_what_an_earlier_sitting_left_out_is_decided_again(tmp_path: Path) -> None:
+    """It had no room then; now there is."""
+    interrupted_where_one_had_no_room(tmp_path)
     place, executor = place_for(tmp_path, well)
     outcome = asyncio.run(resume_run("last", place))
     assert [result.outcome for _, result in outcome.results] == ["ok", "ok"]
@@ -188,14 +193,7 @@ def test_a_profile_without_its_timing_is_a_case_that_was_not_measured(tmp_path: 
 
 def test_what_is_open_again_keeps_no_result_of_an_earlier_sitting(tmp_path: Path) -> None:
     """Interrupted twice before its Round: the database that was fed live and the one made again agree."""
-
-    def stops(assignment: Assignment) -> Sequence[Event]:
-        raise KeyboardInterrupt
-
-    plan = plan_of(tmp_path, (1, 2))
-    refused = plan.cases[1].model_copy(update={"outcome": "unsupported", "code": "no_room", "reason": "then"})
-    with pytest.raises(KeyboardInterrupt):
-        carry_out(tmp_path, plan.model_copy(update={"cases": (plan.cases[0], refused)}), stops)
+    interrupted_where_one_had_no_room(tmp_path)
     before = run_query(tmp_path / "t.duckdb", "select outcome, code from results")[1]
     assert [tuple(row) for row in before] == [("unsupported", "no_room")]
     with pytest.raises(KeyboardInterrupt):

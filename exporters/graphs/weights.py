@@ -14,7 +14,7 @@ import onnx
 import onnx.version_converter
 from onnx.external_data_helper import load_external_data_for_model
 
-from exporters.graphs.work import stored_bytes
+from exporters.graphs.work import attribute_of, stored_bytes
 
 # Operator type → the input that holds its weight.
 WEIGHTED = {"MatMul": 1, "Gemm": 1, "Conv": 1, "ConvTranspose": 1}
@@ -82,11 +82,6 @@ def _is_float(tensor: Any) -> bool:
     return tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 
 
-def _attribute(node: Any, name: str, default: Any) -> Any:
-    found = (attribute for attribute in node.attribute if attribute.name == name)
-    return next((onnx.helper.get_attribute_value(attribute) for attribute in found), default)
-
-
 def _name_nodes(graph: Any) -> None:
     """Tools make the names of what they add from the nodes' own, which a graph need not have."""
     taken = {node.name for node in graph.node}
@@ -136,9 +131,9 @@ def _fold_transposes(graph: Any) -> None:
             continue
         name, order = node.input[1], None
         if name in turned:
-            order = _attribute(turned[name], "perm", None)
+            order = attribute_of(turned[name], "perm", None)
             name = turned[name].input[0]
-        elif not (node.op_type == "Gemm" and _attribute(node, "transB", 0) and name in stored):
+        elif not (node.op_type == "Gemm" and attribute_of(node, "transB", 0) and name in stored):
             continue
         else:
             kept = [attribute for attribute in node.attribute if attribute.name != "transB"]
@@ -156,8 +151,8 @@ def _write_gemms_as_products(graph: Any) -> None:
     stored = {tensor.name for tensor in graph.initializer}
     nodes = []
     for node in graph.node:
-        plain = [_attribute(node, "alpha", 1.0), _attribute(node, "beta", 1.0)] == [1.0, 1.0]
-        turned = _attribute(node, "transA", 0) or _attribute(node, "transB", 0)
+        plain = [attribute_of(node, "alpha", 1.0), attribute_of(node, "beta", 1.0)] == [1.0, 1.0]
+        turned = attribute_of(node, "transA", 0) or attribute_of(node, "transB", 0)
         if node.op_type != "Gemm" or not plain or turned or node.input[1] not in stored:
             nodes.append(node)
             continue

@@ -111,6 +111,12 @@ def stored_bytes(tensor: Any) -> int:
     return _packed(tuple(tensor.dims), tensor.data_type)
 
 
+def attribute_of(node: Any, name: str, default: Any) -> Any:
+    """A node's attribute as a value of Python's."""
+    found = (attribute for attribute in node.attribute if attribute.name == name)
+    return next((onnx.helper.get_attribute_value(attribute) for attribute in found), default)
+
+
 class _Tensors:
     """Shapes and types of a graph's tensors."""
 
@@ -143,8 +149,7 @@ class _Node:
         self.kind = str(node.op_type)
 
     def attribute(self, name: str, default: Any) -> Any:
-        found = (attribute for attribute in self._node.attribute if attribute.name == name)
-        return next((onnx.helper.get_attribute_value(attribute) for attribute in found), default)
+        return attribute_of(self._node, name, default)
 
     def has(self, index: int) -> bool:
         return index < len(self._node.input) and self._node.input[index] != ""

@@ -3,7 +3,7 @@
 Before: a process's own share + copies of the weights while loading. Activations are not in it, since nobody knows them
 yet, so for a worker it is too low rather than too high. Of a page it is the sum over the browser's processes, in which
 shared pages count several times. A Case is refused only where it is *clearly* beyond what is there.
-After: memory is a fixed part and a part per item, so two measured sizes of a group give a line, and one gives a scale.
+After: memory is a fixed part and a part per item, so two measured sizes of a group give a line, and one the least.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def predicted_bytes(case: Case, measured: Sequence[Measured]) -> int | None:
     """What the Case will need, from smaller Cases of its group that ran; None where none did.
 
     The line through the two nearest that differ from it in the same one size (batch, else length). With one alone its
-    own peak scaled by the estimates' ratio: at least so much.
+    own peak: at least so much.
     """
     smaller = _smaller(case, measured)
     if not smaller:
@@ -109,9 +109,7 @@ def predicted_bytes(case: Case, measured: Sequence[Measured]) -> int | None:
             per_item = max(0.0, (y2 - y1) / (x2 - x1))  # noise does not make the larger one smaller
             return round(y2 + per_item * (size - x2))
     nearest = max(smaller, key=lambda one: one.case.batch_size * (one.case.length or 1))
-    estimates = (run_estimate_bytes(case), run_estimate_bytes(nearest.case))
-    scale = estimates[0] / estimates[1] if estimates[0] and estimates[1] else 1.0
-    return round(nearest.peak_bytes * scale)
+    return nearest.peak_bytes
 
 
 def needed_bytes(case: Case, measured: Sequence[Measured] = ()) -> int | None:

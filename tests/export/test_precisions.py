@@ -15,33 +15,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness import catalog
 from harness.core.errors import UserMistake
-from harness.core.events import Event
-from harness.core.nouns import ArtifactRequest, Case, Plan, PlannedCase, PlannedRound, Policy
-from harness.core.rounds import CaseResult, Round
+from harness.core.nouns import ArtifactRequest, Case, Plan, PlannedCase, Policy
 from harness.export.cache import ArtifactCache
 from harness.export.request import base_of, digest_of_request, request_for
 from harness.steps.exporting import Exported, export_all
 from harness.steps.workplace import Workplace
 from tests.making import make_case, make_model
+from tests.test_pipeline import Silent
 
 
-class Listening:
-    """A Watcher that counts how often each precision's exporter began."""
+class Listening(Silent):
+    """Counts how often each precision's exporter began."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.began: Counter[str] = Counter()
 
     def exporting(self, request: ArtifactRequest, text: str) -> None:
         self.began[request.precision] += text.startswith(("checking", "making"))
-
-    def started(self, run_id: str, plan: Plan, rounds_done: int) -> None: ...
-    def fetching(self, text: str) -> None: ...
-    def round_started(self, planned: PlannedRound, total: int) -> None: ...
-    def heard(self, event: Event) -> None: ...
-    def round_ended(self, round_: Round, result: CaseResult) -> None: ...
-    def warned(self, text: str) -> None: ...
-    def invited(self, device: str, urls: Sequence[str]) -> None: ...
-    def arrived(self, device: str, who: str) -> None: ...
 
 
 def case_of(path: Path, precision: str, **changes: Any) -> Case:
