@@ -1,6 +1,8 @@
 """What many tests share: real Artifacts, exported once per session."""
 
 import asyncio
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,15 @@ from harness.export.process import inspect_model
 from harness.export.request import request_for
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
+
+
+@pytest.fixture(autouse=True)
+def environment_of_the_test() -> Iterator[None]:
+    """A backend may choose a driver for its own process by the environment; in the tests that process is shared."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
