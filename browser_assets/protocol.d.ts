@@ -28,8 +28,10 @@ export interface Artifact {
   opset: number | null;
   inputs: Array<Tensor>;
   expected: Array<Tensor>;
-  /** precision → graph; one, that of the request */
+  /** precision → graph; one, that of the request; none: see `lacks` */
   onnx: Record<string, Graph>;
+  /** form that was wanted (onnx) → why it is not here */
+  lacks: Record<string, Lack>;
   /** null: it could not be counted, and a note says why */
   work: GraphWork | null;
   /** folder that from_pretrained loads */
@@ -126,7 +128,7 @@ export interface CaseMessage {
   /** URL prefix of the runtime whose version was asked for; null: the page's own */
   runtime_base: string | null;
   /** profile: the same model, its operators instead of samples */
-  purpose: 'timing' | 'profile';
+  purpose: 'timing' | 'profile' | 'coverage';
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
   /** load and run once without a word, then load the page again with this token */
@@ -173,6 +175,13 @@ export interface Hello {
   runtime: Record<string, string>;
   /** adapter, isolation, clock step, threads, visibility … */
   provenance: Record<string, unknown>;
+}
+
+export interface Lack {
+  /** export: no graph; load, run: ONNX Runtime refuses the graph; agree: it gives other numbers */
+  stage: 'export' | 'load' | 'run' | 'agree';
+  code: string;
+  reason: string;
 }
 
 export interface LoopPolicy {

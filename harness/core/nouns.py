@@ -17,8 +17,9 @@ PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-static", "int4", "q4f16")
 PRECISION_ALIASES = {"q8": "int8", "q4": "int4", "float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 Outcome = Literal["ok", "unsupported", "failed"]
 Isolation = Literal["process", "zygote"]
-# A Round that profiles is slowed by its profiler: it is never mixed with those that time.
-Purpose = Literal["timing", "profile"]
+# A Round that profiles is slowed by its profiler, and one that only asks whether a model runs shares the machine with
+# others: neither is ever mixed with those that time.
+Purpose = Literal["timing", "profile", "coverage"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
 # Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
@@ -216,6 +217,9 @@ class LoopPolicy(Frozen):
 class Policy(Frozen):
     """How many Rounds, in what order, and how long each may take."""
 
+    purpose: Literal["timing", "coverage"] = Field(
+        default="timing", description="coverage: does it run and agree; nothing is timed, several Cases run at once"
+    )
     rounds: int = 3
     budget_ns: int = Field(default=20_000_000_000, description="warm-up and sampling of all Rounds of one Case")
     seed: int = 0
@@ -230,7 +234,12 @@ class Policy(Frozen):
     memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")
 
     def loop(self) -> LoopPolicy:
-        """The slice of one Round."""
+        """The slice of one Round; of one that is not timed, as few runs as the loops do."""
+        if self.purpose == "coverage":
+            return LoopPolicy(
+                slice_ns=1, warm_least=0, warm_least_ns=0, least_samples=1, most_samples=1, least_time_ns=0,
+                steps_per_sample=1,
+            )  # fmt: skip
         return LoopPolicy(slice_ns=self.budget_ns // self.rounds)
 
 
@@ -298,6 +307,16 @@ class ArtifactFile(Frozen):
     sha256: str
 
 
+class Lack(Frozen):
+    """Why an Artifact does not have a form of its model: the module is there, but what it was to become is not."""
+
+    stage: Literal["export", "load", "run", "agree"] = Field(
+        description="export: no graph; load, run: ONNX Runtime refuses the graph; agree: it gives other numbers"
+    )
+    code: str
+    reason: str
+
+
 class Artifact(Frozen):
     """`artifact.json`: exported files, frozen inputs and the output they must give."""
 
@@ -314,7 +333,8 @@ class Artifact(Frozen):
     opset: int | None
     inputs: tuple[Tensor, ...]
     expected: tuple[Tensor, ...]
-    onnx: dict[str, Graph] = Field(description="precision → graph; one, that of the request")
+    onnx: dict[str, Graph] = Field(description="precision → graph; one, that of the request; none: see `lacks`")
+    lacks: dict[str, Lack] = Field(default_factory=dict, description="form that was wanted (onnx) → why it is not here")
     work: GraphWork | None = Field(default=None, description="null: it could not be counted, and a note says why")
     hf: Inside | None = Field(default=None, description="folder that from_pretrained loads")
     pipeline: PipelineCall | None = Field(default=None, description="null: there is none, and a note says why")

@@ -115,4 +115,10 @@ class Architecture(Frozen):
     task: str
     title: str
     built_by: str
-    parameters: int = Field(description="of the full size, counted without allocating them")
+    parameters: int | None = Field(
+        description="of the full size, counted without allocating them; null: it could not be built, `reason` says why"
+    )
+    main_input: str | None = Field(default=None, description="name of the input that forward is about")
+    modalities: tuple[str, ...] = Field(default=(), description="of its inputs: text, image, video, audio, time …")
+    generates: bool = Field(default=False, description="whether it makes its output token by token")
+    reason: str | None = None
