@@ -83,6 +83,7 @@ class CaseResult(Frozen):
     correct: Verdict | None = None
     clock: dict[str, Any] = Field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    stage: str | None = Field(default=None, description="where it stopped: build, export, load …; null: nowhere")
     measured_at: str | None = Field(default=None, description="when its first Round began; null: never measured")
     reused_from: str | None = Field(default=None, description="the Run it was measured in, when another shows it")
 

@@ -37,7 +37,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
     not ok is ever ranked.
     """
     profiles = [one for one in rounds if one.purpose == "profile"]
-    rounds = [one for one in rounds if one.purpose == "timing"]
+    rounds = [one for one in rounds if one.purpose != "profile"]
     if not rounds:
         raise ValueError(f"case {case.case_id} has no Rounds")
     failed = [one for one in rounds if one.outcome == "failed"]
@@ -61,7 +61,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         browser_version=_browser_version(timed or rounds),
         software=software(timed or rounds),
         fallback_share=_number(_highest(timed or rounds, "fallback_share")),
-        metrics={name: compute(rounds, case) for name, compute in metrics.items()},
+        metrics={name: compute(rounds, case) for name, compute in _of_timing(metrics, rounds).items()},
         latency_ci95_ms=estimate.interval_ms if estimate else None,
         interval_method=estimate.method if estimate else None,
         stopped_by=tuple(dict.fromkeys(one.stopped_by for one in timed if one.stopped_by)),
@@ -70,6 +70,11 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
         doubts=(*doubts(case, rounds), *_about_profiles(profiles)),
         measured_at=min(one.started_at for one in rounds),
     )
+
+
+def _of_timing(metrics: Mapping[str, Compute], rounds: Sequence[Round]) -> Mapping[str, Compute]:
+    """Rounds of coverage shared the machine with others: whatever could be read off them is no measurement."""
+    return {} if any(one.purpose == "coverage" for one in rounds) else metrics
 
 
 def _about_profiles(profiles: Sequence[Round]) -> list[str]:

@@ -50,15 +50,20 @@ class Recording:
         """The Plan as a schedule changed it between Rounds: points that are not tried, or whose export failed."""
         if plan is self.run.plan:
             return
-        changed = [point for before, point in zip(self.run.plan.cases, plan.cases, strict=True) if point != before]
+        places = [
+            place
+            for place, (before, point) in enumerate(zip(self.run.plan.cases, plan.cases, strict=True))
+            if point is not before and point != before
+        ]
+        changed = [plan.cases[place] for place in places]
         for point in changed:
             self.journal.append({"record": "point", "point": point})
         self.journal.sync()
         self.run = self.run.model_copy(update={"plan": plan})
         ids = {point.case.case_id for point in changed}
-        mine = [round_ for round_ in history if round_.case_id in ids]
-        known = [(case, result) for case, result in results_of(self.run, mine) if case.case_id in ids]
-        self.store.begin(self.run, [], known)
+        part = self.run.model_copy(update={"plan": plan.model_copy(update={"cases": tuple(changed)})})
+        known = results_of(part, [round_ for round_ in history if round_.case_id in ids])
+        self.store.decide(self.run.run_id, dict(zip(places, changed, strict=True)), known)
 
     def end(self, history: Sequence[Round]) -> None:
         """The database hears of the end; where the Run did not get as far as its beginning, of that as well."""

@@ -6,6 +6,7 @@ from harness import catalog
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult, Round, Run, reused_result
 from harness.measure.results import case_result
+from harness.measure.stage import stage_of
 
 
 def results_of(
@@ -17,7 +18,7 @@ def results_of(
     already, must not get it twice.
     """
     by_case: dict[str, list[Round]] = {}
-    for round_ in (each for each in rounds if each.purpose == "timing"):
+    for round_ in (each for each in rounds if each.purpose != "profile"):
         by_case.setdefault(round_.case_id, []).append(round_)
     found = []
     for point in run.plan.cases:
@@ -34,6 +35,7 @@ def results_of(
                 code=point.code,
                 reason=point.reason,
             )
+            result = result.model_copy(update={"stage": stage_of(result, ())})
         elif mine:
             result = result_of(run.run_id, point.case, mine)
         else:
@@ -44,7 +46,9 @@ def results_of(
 
 def result_of(run_id: str, case: Case, rounds: Sequence[Round]) -> CaseResult:
     """What a Case's Rounds so far have come to; those that profiled decide nothing."""
-    return case_result(run_id, case, rounds, {name: metric.compute for name, metric in catalog.metrics().items()})
+    computed = {name: metric.compute for name, metric in catalog.metrics().items()}
+    result = case_result(run_id, case, rounds, computed)
+    return result.model_copy(update={"stage": stage_of(result, rounds)})
 
 
 def metrics_of(round_: Round, case: Case) -> dict[str, float]:

@@ -25,7 +25,7 @@ def reuse_known(plan: Plan, selection: Selection, database: Path, seeing: Seeing
     plan = stamped(plan, seeing)
     wanted = [point.case.case_id for point in plan.cases if point.to_measure]
     try:
-        known = known_results(database, wanted, str(fingerprint()["machine_id"]))
+        known = known_results(database, wanted, str(fingerprint()["machine_id"]), plan.policy.purpose)
     except UserMistake as mistake:
         if mistake.code != "no_database":
             raise

@@ -1,6 +1,6 @@
 """Rows → tables. Writing the same thing twice is writing it once; each call is one transaction, all or nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -38,6 +38,19 @@ def write_result(con: duckdb.DuckDBPyConnection, case: Case, result: CaseResult)
     """What follows from a Case's Rounds so far. A Case that was not in the Plan (a schedule made it) is added to it."""
     with _transaction(con):
         _write_results(con, [(case, result)])
+
+
+def write_points(
+    con: duckdb.DuckDBPyConnection,
+    run_id: str,
+    points: Mapping[int, PlannedCase],
+    results: Sequence[tuple[Case, CaseResult]],
+) -> None:
+    """Points of a Run's Plan as they are by now, by their places in it, and what they have come to."""
+    with _transaction(con):
+        planned = [rows.planned_row(run_id, position, one) for position, one in points.items()]
+        _insert(con, "planned_cases", planned, replace=True)
+        _write_results(con, results)
 
 
 def ingest_run(

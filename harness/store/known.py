@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from harness.core.noise import was_quiet
+from harness.core.nouns import Purpose
 from harness.core.rounds import CaseResult, KnownResult
 from harness.store.database import open_for_reading
 from harness.store.results import read_results
@@ -18,7 +19,7 @@ WITH asked AS (
 ), done AS (
     SELECT run_id, case_id, count(*) FILTER (WHERE outcome = 'ok') AS rounds_ok, min(started_at) AS measured_at,
         count(DISTINCT runtime::VARCHAR) FILTER (WHERE outcome = 'ok') AS runtimes
-    FROM rounds WHERE purpose = 'timing' GROUP BY run_id, case_id
+    FROM rounds WHERE purpose = ? GROUP BY run_id, case_id
 )
 SELECT asked.case_id, asked.run_id, results.outcome, done.rounds_ok, done.measured_at, runs.policy, asked.versions,
     done.runtimes, runs.machine
@@ -28,14 +29,16 @@ ORDER BY done.measured_at DESC, asked.run_id DESC
 """
 
 
-def known_results(path: Path, case_ids: Collection[str], machine_id: str) -> dict[str, list[KnownResult]]:
-    """case_id → what was really measured of it on this machine, the newest first.
+def known_results(
+    path: Path, case_ids: Collection[str], machine_id: str, purpose: Purpose = "timing"
+) -> dict[str, list[KnownResult]]:
+    """case_id → what Rounds of that purpose really came to on this machine, the newest first.
 
     Raises UserMistake as `open_for_reading`.
     """
     known: dict[str, list[KnownResult]] = {}
     with open_for_reading(path) as con:
-        found = con.execute(_KNOWN, [list(case_ids), machine_id]).fetchall()
+        found = con.execute(_KNOWN, [list(case_ids), purpose, machine_id]).fetchall()
     for case_id, run_id, outcome, rounds_ok, measured_at, policy, versions, runtimes, machine in found:
         asked = json.loads(policy)
         known.setdefault(case_id, []).append(

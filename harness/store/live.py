@@ -5,13 +5,13 @@ with a later call; what is still waiting at the end goes in with `harness db reb
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from harness.core.errors import UserMistake
-from harness.core.nouns import Case
+from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Round, Run
 from harness.core.text import one_line
 from harness.store import ingest
@@ -50,6 +50,12 @@ class LiveStore:
     ) -> None:
         """The Run and its Plan, the Rounds of an earlier sitting, and what is known before anything is measured now."""
         self._write(lambda con: ingest.ingest_run(con, run, rounds, known), PATIENCE_S)
+
+    def decide(
+        self, run_id: str, points: Mapping[int, PlannedCase], known: Sequence[tuple[Case, CaseResult]]
+    ) -> None:
+        """Points of the Plan, by their places in it, that got their outcome between Rounds."""
+        self._write(lambda con: ingest.write_points(con, run_id, points, known), PATIENCE_S)
 
     def forget_results(self, run_id: str) -> None:
         """Of an earlier sitting; those that still stand are told again by `begin`."""

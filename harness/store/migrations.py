@@ -27,6 +27,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE operators (round_id VARCHAR NOT NULL, position INTEGER NOT NULL, operator VARCHAR NOT NULL,"
         " device VARCHAR NOT NULL, count BIGINT NOT NULL, self_ns BIGINT NOT NULL, fallback BOOLEAN NOT NULL)",
     ),
+    4: ("ALTER TABLE results ADD COLUMN stage VARCHAR",),
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

@@ -118,7 +118,7 @@ def result_rows(result: CaseResult) -> dict[str, list[Row]]:
     low, high = result.latency_ci95_ms or (None, None)
     plain = (
         *("outcome", "code", "reason", "rounds", "rounds_failed", "runtime", "browser_version"),
-        *("software", "fallback_share", "interval_method"),
+        *("software", "fallback_share", "interval_method", "stage"),
     )
     return {
         "results": [

@@ -192,6 +192,7 @@ CREATE TABLE results (
     clock JSON NOT NULL,
     doubts VARCHAR[] NOT NULL,
     stopped_by VARCHAR[] NOT NULL,          -- the rules that ended sampling
+    stage VARCHAR,                          -- where it stopped: build, forward, export, load …; null: nowhere
     PRIMARY KEY (run_id, case_id)
 );
 

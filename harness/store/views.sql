@@ -18,8 +18,9 @@ SELECT
     pivoted.* EXCLUDE (run_id, case_id),
     results.latency_ci95_low_ms, results.latency_ci95_high_ms, results.interval_method,
     coalesce(results.rounds, 0) AS rounds, coalesce(results.rounds_failed, 0) AS rounds_failed,
-    results.software, results.fallback_share, results.checked, results.passed, results.doubts, results.stopped_by,
-    asked.run_id, asked.case_id, asked.slug, runs.started_at, runs.machine_id
+    results.software, results.fallback_share, results.stage, results.checked, results.passed, results.doubts, results.stopped_by,
+    asked.run_id, asked.case_id, asked.slug, runs.started_at, runs.machine_id,
+    coalesce(runs.policy->>'purpose', 'timing') AS purpose -- timing | coverage: whether anything was timed
 FROM asked
 JOIN runs ON runs.run_id = asked.run_id
 JOIN cases ON cases.case_id = asked.case_id
@@ -28,6 +29,6 @@ LEFT JOIN pivoted ON pivoted.run_id = asked.run_id AND pivoted.case_id = asked.c
 
 -- What may be ranked: ok, and verified against something independent.
 CREATE OR REPLACE VIEW performance_results_view AS
-SELECT * EXCLUDE (outcome, code, reason, checked, passed)
+SELECT * EXCLUDE (outcome, code, reason, stage, checked, passed, purpose)
 FROM performance_results_all_view
-WHERE outcome = 'ok' AND checked AND passed;
+WHERE outcome = 'ok' AND checked AND passed AND purpose = 'timing';
