@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from harness.core.errors import UserMistake
 from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
@@ -40,13 +41,15 @@ class Outcome:
 async def run_plan(plan: Plan, workplace: Workplace, command: str) -> Outcome:
     """Carry out the Plan; on cancellation (Ctrl-C) what was measured is kept and CancelledError goes on."""
     plan = stamped(plan, workplace.seeing)
-    run = Run(run_id=_new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
+    run = Run(run_id=new_run_id(), started_at=now(), command=command, machine=fingerprint(), plan=plan)
     return await _carry_out(run, [], workplace)
 
 
 async def resume_run(asked: str, workplace: Workplace) -> Outcome:
     """Go on with a Run that was interrupted, by its id or `last`: only what it has not finished is measured."""
     run, history = read_interrupted(workplace.database, asked, workplace.watcher.warned, workplace.seeing)
+    if run.plan.policy.purpose == "coverage":
+        raise UserMistake("is_coverage", f"run {run.run_id} is coverage", f"harness coverage --resume {run.run_id}")
     return await _carry_out(run, history, workplace)
 
 
@@ -76,5 +79,6 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
     return Outcome(records.run, results_of(records.run, history, elsewhere), advance.made, history)
 
 
-def _new_run_id() -> str:
+def new_run_id() -> str:
+    """The moment, for eyes and for order; and chance, for two in one second."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"

@@ -3,7 +3,9 @@
 __init__.py  the program: verbs, errors → exit codes
 options.py   SELECTION and the other options that verbs share
 seeing.py    what lets a person look at a round while it runs
-measure.py   plan, export, run, attach, coverage, demo
+measure.py   plan, export, run, attach, demo
+coverage.py  coverage
+planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query
 upkeep.py    db
@@ -28,7 +30,7 @@ _VERBS = {
     "plan": "measure",
     "export": "measure",
     "run": "measure",
-    "coverage": "measure",
+    "coverage": "coverage",
     "attach": "measure",
     "show": "look",
     "query": "look",

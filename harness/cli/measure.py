@@ -1,4 +1,4 @@
-"""plan, export, run, attach, coverage, demo."""
+"""plan, export, run, attach, demo."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.attaching import asked_of, attach_options, reception_of
-from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
+from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options
+from harness.cli.planning import exit_code, plan_of, select
 from harness.cli.running import carry_out, leaving_nothing
-from harness.cli.seeing import once, refuse_to_show_nothing, seeing_options, take_seeing
+from harness.cli.seeing import refuse_to_show_nothing, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.core.text import one_line
 from harness.execute.seeing import NOBODY, Seeing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
 
     from harness.core.nouns import Plan
     from harness.execute.doors import Reception
     from harness.pipeline import Outcome
-    from harness.plan.incremental import Reuse
-    from harness.plan.selection import Selection
     from harness.show.progress import Progressing
     from harness.steps.workplace import Workplace
 
@@ -39,8 +38,6 @@ DEMO = {
     "length": (12,),
     "budget": "36s",
 }
-# What a matrix asks where nobody asked otherwise: everything of the web, once, and shortly.
-COVERAGE = {"hardware": ("wasm", "webgpu", "webnn"), "browser": ("all",), "rounds": 1, "budget": "1s"}
 
 
 @click.command()
@@ -55,8 +52,8 @@ def plan(spec: Path | None, out: Path | None, db: Path, as_json: bool, **options
     from harness.show.plan import order_as_json, plan_lines
 
     with leaving_nothing():
-        selection = _select(spec, options)
-        found = _plan(selection, db)
+        selection = select(spec, options)
+        found = plan_of(selection, db)
     planned = found.plan
     if out is not None:
         out.write_text(as_toml(selection), encoding="utf-8")
@@ -89,7 +86,7 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.steps.workplace import Workplace
 
     with leaving_nothing(), closing(_progress()) as watcher:
-        planned = _plan(_select(spec, options), db).plan
+        planned = plan_of(select(spec, options), db).plan
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
         advance = Advance([], place)
         planned = carry_out(advance.all_exported(planned))
@@ -124,7 +121,7 @@ def run(spec: Path | None, db: Path, as_json: bool, resume: str | None, **option
     seeing = take_seeing(options)
     with leaving_nothing():
         if resume is None:
-            found = _plan(_select(spec, options, seeing), db, seeing)
+            found = plan_of(select(spec, options, seeing), db, seeing)
             for line in again_lines(found.again):
                 click.echo(line, err=True)
             return _shown(_run(found.plan, db, seeing), as_json)
@@ -157,7 +154,7 @@ def attach(spec: Path | None, db: Path, as_json: bool, by_hand: bool, resume: st
                 raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
             return _shown(_carry_out(lambda place: resume_run(resume, place), db, reception=reception), as_json)
         asked = asked_of({**(read_spec(spec) if spec else {}), **flags}, devices, DEMO)
-        planned = _plan(make_selection(None, asked), db).plan
+        planned = plan_of(make_selection(None, asked), db).plan
         if by_hand:
             return _by_hand(planned, db, reception)
         return _shown(_run(planned, db, reception=reception), as_json)
@@ -178,45 +175,6 @@ def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
 
 
 @click.command()
-@selection_options
-@click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
-@seeing_options
-@db_option
-@json_option
-def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **options: Any) -> int:
-    """Does it load, run and agree: models × platforms × browsers, each cell measured or with its reason.
-
-    Default: --hardware wasm,webgpu,webnn --browser all --rounds 1 --budget 1s
-    """
-    from harness.analyse.differences import between_runs, between_versions
-    from harness.measure.stage import stage_of
-    from harness.plan.selection import make_selection, read_spec
-    from harness.show.as_json import coverage_as_json
-    from harness.show.matrix import matrix_table
-    from harness.show.versions import difference_lines, differences_as_json
-    from harness.store.results import read_run
-
-    seeing = take_seeing(options)
-    with leaving_nothing():
-        asked = {**COVERAGE, **(read_spec(spec) if spec else {}), **given(options)}
-        earlier = read_run(absolute(db), against)[1] if against is not None else None
-        planned = _plan(make_selection(None, once(seeing, asked)), db, seeing).plan
-        outcome = _run(planned, db, seeing)
-    found = between_versions(outcome.results) if earlier is None else between_runs(earlier, outcome.results)
-    if as_json:
-        stages = {
-            case.case_id: stage_of(result, [one for one in outcome.rounds if one.case_id == case.case_id])
-            for case, result in outcome.results
-        }
-        whole = coverage_as_json(outcome.run, outcome.results, stages)
-        click.echo(json.dumps({**whole, "differences": differences_as_json(found)}))
-    else:
-        stdout_console().print(matrix_table(outcome.results))
-        stdout_console().print(difference_lines(found, against))
-    return _exit_code(outcome)
-
-
-@click.command()
 @click.option("--rounds", type=int, help="Fresh processes or tabs per platform; default: 3.")
 @click.option("--budget", help="Warm-up and sampling of all rounds of one platform; default: 36s.")
 @db_option
@@ -226,30 +184,8 @@ def demo(db: Path, as_json: bool, **options: Any) -> int:
     from harness.plan.selection import make_selection
 
     with leaving_nothing():
-        planned = _plan(make_selection(None, {**DEMO, **given(options)}), db).plan
+        planned = plan_of(make_selection(None, {**DEMO, **given(options)}), db).plan
         return _shown(_run(planned, db), as_json)
-
-
-def _select(spec: Path | None, options: dict[str, Any], seeing: Seeing = NOBODY) -> Selection:
-    from harness.plan.selection import make_selection, read_spec
-
-    asked = {**(read_spec(spec) if spec else {}), **given(options)}
-    return make_selection(None, once(seeing, asked))
-
-
-def _plan(selection: Selection, db: Path, seeing: Seeing = NOBODY) -> Reuse:
-    from harness.export.process import inspect_model
-    from harness.plan.cases import make_plan
-    from harness.steps.reusing import reuse_known
-
-    return reuse_known(make_plan(selection, inspect_model, _published), selection, absolute(db), seeing)
-
-
-def _published(package: str) -> Sequence[str] | None:
-    """Asked only where somebody asks for a version: a native sweep imports nothing that only browsers need."""
-    from harness.execute.published import versions_of
-
-    return versions_of(package)
 
 
 def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY, reception: Reception | None = None) -> Outcome:
@@ -299,11 +235,7 @@ def _shown(outcome: Outcome, as_json: bool) -> int:
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, profiles_as_json(profiles), **more)))
     else:
         print_run(outcome.run, outcome.results, compared, profiles)
-    return _exit_code(outcome)
-
-
-def _exit_code(outcome: Outcome) -> int:
-    return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
+    return exit_code(outcome)
 
 
 def _progress() -> Progressing:

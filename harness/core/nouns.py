@@ -20,6 +20,8 @@ Isolation = Literal["process", "zygote"]
 # A Round that profiles is slowed by its profiler, and one that only asks whether a model runs shares the machine with
 # others: neither is ever mixed with those that time.
 Purpose = Literal["timing", "profile", "coverage"]
+# Of a Run as a whole; a profile is looked at in one that times.
+PlanPurpose = Literal["timing", "coverage"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
 # Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
@@ -217,7 +219,7 @@ class LoopPolicy(Frozen):
 class Policy(Frozen):
     """How many Rounds, in what order, and how long each may take."""
 
-    purpose: Literal["timing", "coverage"] = Field(
+    purpose: PlanPurpose = Field(
         default="timing", description="coverage: does it run and agree; nothing is timed, several Cases run at once"
     )
     rounds: int = 3

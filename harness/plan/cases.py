@@ -14,7 +14,18 @@ import psutil
 from harness import catalog
 from harness.core.asked import why_not_at
 from harness.core.errors import UserMistake
-from harness.core.nouns import PRECISION_ALIASES, PRECISIONS, Case, Isolation, Model, Plan, PlannedCase, Policy, Task
+from harness.core.nouns import (
+    PRECISION_ALIASES,
+    PRECISIONS,
+    Case,
+    Isolation,
+    Model,
+    Plan,
+    PlannedCase,
+    PlanPurpose,
+    Policy,
+    Task,
+)  # fmt: skip
 from harness.core.plugins import Backend
 from harness.core.units import BYTES_PER_MB, human_bytes, parse_duration
 from harness.plan.asked_versions import (
@@ -63,7 +74,17 @@ def default_isolation() -> Isolation:
     return isolation
 
 
-def make_plan(selection: Selection, lookup: Lookup, published: Published = nobody_asked) -> Plan:
+def _isolation(purpose: PlanPurpose, backend: Backend, browser: str | None) -> Isolation:
+    """What is not timed may share what was started already, wherever that can be."""
+    if purpose == "timing":
+        return default_isolation()
+    can = _no_zygote() is None if backend.side == "native" else catalog.browsers()[browser or ""].keeps
+    return "zygote" if can else "process"
+
+
+def make_plan(
+    selection: Selection, lookup: Lookup, published: Published = nobody_asked, purpose: PlanPurpose = "timing"
+) -> Plan:
     """All points of the selection, each once; raises UserMistake for names and versions that nobody knows."""
     _refuse_unknown_names(selection)
     if selection.memory_limit is not None and selection.reuses:
@@ -88,14 +109,15 @@ def make_plan(selection: Selection, lookup: Lookup, published: Published = nobod
                     device=device, browser=browser[0], browser_version=browser[1], runtime=runtime, precision=precision,
                     batch_size=batch_size, length=length, threads=_threads(selection), affinity=selection.affinity,
                     outputs=selection.outputs, cache=selection.cache, network=selection.network,
-                    isolation=selection.isolation or default_isolation(), exporter=selection.exporter,
-                    options=selection.option, seed=selection.seed, **_graph_inputs(model, selection),
+                    isolation=selection.isolation or _isolation(purpose, backend, browser[0]),
+                    exporter=selection.exporter, options=selection.option, seed=selection.seed,
+                    **_graph_inputs(model, selection),
                 )  # fmt: skip
                 reason = doubt or why_not(case, backend)
                 outcome: Literal["unsupported"] | None = "unsupported" if reason else None
                 planned.setdefault(case.case_id, PlannedCase(case=case, outcome=outcome, reason=reason))
     policy = Policy(
-        rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
+        purpose=purpose, rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
         silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
         profile=selection.profile, roofline=selection.roofline, schedule=_schedule_of(selection),
         priority=_priority(selection, [point.case for point in planned.values()]),

@@ -51,9 +51,7 @@ class LiveStore:
         """The Run and its Plan, the Rounds of an earlier sitting, and what is known before anything is measured now."""
         self._write(lambda con: ingest.ingest_run(con, run, rounds, known), PATIENCE_S)
 
-    def decide(
-        self, run_id: str, points: Mapping[int, PlannedCase], known: Sequence[tuple[Case, CaseResult]]
-    ) -> None:
+    def decide(self, run_id: str, points: Mapping[int, PlannedCase], known: Sequence[tuple[Case, CaseResult]]) -> None:
         """Points of the Plan, by their places in it, that got their outcome between Rounds."""
         self._write(lambda con: ingest.write_points(con, run_id, points, known), PATIENCE_S)
 

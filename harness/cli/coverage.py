@@ -1,0 +1,151 @@
+"""coverage: which models build, run, export, load and agree, and where."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
+from harness.cli.planning import exit_code, plan_of, select
+from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.seeing import refuse_to_show_nothing, seeing_options, take_seeing
+from harness.core.errors import UserMistake
+from harness.execute.seeing import NOBODY, Seeing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from harness.core.rounds import CaseResult
+    from harness.coverage import Ways
+    from harness.pipeline import Outcome
+    from harness.plan.selection import Selection
+    from harness.show.covering import CoverageProgress
+    from harness.steps.workplace import Workplace
+
+# What is asked where nobody asked otherwise: small, once, short, on all that a machine without devices has.
+DEFAULTS = {
+    "hardware": ("cpu", "onnxruntime", "wasm", "webgpu", "webnn"), "length": (16,), "rounds": 1, "timeout": "2m",
+    "quiet": "off",
+}  # fmt: skip
+_MEMORY_OF_A_PLACE = 4_000_000_000  # an exporter, a worker and a browser, one at a time
+
+
+@click.command()
+@selection_options
+@click.option("--jobs", type=click.IntRange(1, 256), help="Models at a time; default: as many as there are CPUs.")
+@click.option("--drop-artifacts", is_flag=True, help="Remove what was exported as soon as it was used.")
+@click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
+@click.option("--resume", metavar="RUN_ID|last", help="Go on with one that was interrupted; takes no selection.")
+@seeing_options
+@db_option
+@json_option
+def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **options: Any) -> int:
+    """Does it build, run, export, load and agree: models × platforms × browsers, each cell with its reason.
+
+    Nothing is timed: models are looked at side by side. Default: tiny, length 16, --hardware
+    cpu,onnxruntime,wasm,webgpu,webnn
+    """
+    from harness.store.results import read_run
+
+    seeing = take_seeing(options)
+    jobs, drop, resume = options.pop("jobs"), options.pop("drop_artifacts"), options.pop("resume")
+    with leaving_nothing():
+        earlier = read_run(absolute(db), against)[1] if against is not None else None
+        ways = _ways(jobs, drop, seeing)
+        if resume is not None:
+            if spec is not None or given(options):
+                raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
+            outcome = _resumed(resume, db, seeing, ways)
+        else:
+            outcome = _covered(_selected(spec, options, seeing), db, seeing, ways)
+    return _shown(outcome, earlier, against, as_json)
+
+
+def _selected(spec: Path | None, options: dict[str, Any], seeing: Seeing) -> Selection:
+    """Architectures are tiny unless somebody asks for more; what has weights of its own has one size."""
+    from harness.plan.models import is_path
+
+    selection = select(spec, options, seeing, DEFAULTS)
+    if "scale" in selection.model_fields_set or any("/" in name or is_path(name) for name in selection.model):
+        return selection
+    return selection.model_copy(update={"scale": "tiny"})
+
+
+def _ways(jobs: int | None, drop: bool, seeing: Seeing) -> Ways:
+    """One at a time where a person looks on; else as many as the machine has CPUs and memory for."""
+    import psutil
+
+    from harness.coverage import Ways
+
+    cpus = psutil.cpu_count() or 1
+    room = max(1, int(psutil.virtual_memory().available // _MEMORY_OF_A_PLACE))
+    return Ways(jobs=1 if seeing != NOBODY else jobs or min(cpus, room), keeps_artifacts=not drop)
+
+
+def _covered(selection: Selection, db: Path, seeing: Seeing, ways: Ways) -> Outcome:
+    from harness.coverage import cover
+
+    if selection.rounds != 1 or selection.profile or selection.roofline or selection.memory_limit:
+        hint = "measure with `harness run`"
+        raise UserMistake("not_timed", "coverage asks once, and times nothing", hint)
+    if any(name.partition("@")[0] == "attached" for name in selection.browser):
+        raise UserMistake("not_attached", "an attached device does one thing at a time", "measure with harness attach")
+    plan = plan_of(selection, db, seeing, "coverage").plan
+    refuse_to_show_nothing(seeing, plan)
+    command = shlex.join(["harness", *sys.argv[1:]])
+    return _carry_out(lambda place, told: cover(plan, place, command, replace(ways, ended=told)), db, seeing)
+
+
+def _resumed(run_id: str, db: Path, seeing: Seeing, ways: Ways) -> Outcome:
+    from harness.coverage import resume_coverage
+
+    return _carry_out(lambda place, told: resume_coverage(run_id, place, replace(ways, ended=told)), db, seeing)
+
+
+def _carry_out(
+    work: Callable[[Workplace, Callable[..., None]], Coroutine[Any, Any, Outcome]], db: Path, seeing: Seeing
+) -> Outcome:
+    from harness.steps.workplace import Workplace
+
+    with closing(_progress()) as watcher:
+        seeing = replace(seeing, screenshots=absolute(db).parent / "screenshots", say=watcher.told)
+        place = Workplace(absolute(db), {}, watcher, seeing)
+        try:
+            return carry_out(work(place, watcher.model_ended))
+        except KeyboardInterrupt:
+            if watcher.run_id is not None:
+                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
+                watcher.warned(f"interrupted; go on with: harness coverage --resume {watcher.run_id}{where}")
+            raise
+
+
+def _progress() -> CoverageProgress:
+    from rich.console import Console
+
+    from harness.show.covering import CoverageProgress
+
+    return CoverageProgress(Console(stderr=True))
+
+
+def _shown(outcome: Outcome, earlier: list[tuple[Any, CaseResult]] | None, against: str | None, as_json: bool) -> int:
+    from harness.analyse.differences import between_runs, between_versions
+    from harness.show.as_json import coverage_as_json
+    from harness.show.matrix import matrix_table
+    from harness.show.versions import difference_lines, differences_as_json
+
+    found = between_versions(outcome.results) if earlier is None else between_runs(earlier, outcome.results)
+    if as_json:
+        stages = {case.case_id: result.stage for case, result in outcome.results}
+        whole = coverage_as_json(outcome.run, outcome.results, stages)
+        click.echo(json.dumps({**whole, "differences": differences_as_json(found)}))
+    else:
+        stdout_console().print(matrix_table(outcome.results))
+        stdout_console().print(difference_lines(found, against))
+    return exit_code(outcome)
