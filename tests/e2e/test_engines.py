@@ -127,8 +127,8 @@ def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
         "16",
         "--browser",
         "chromium,safari",
-        "--budget",
-        "500ms",
+        "--hardware",
+        "wasm,webgpu,webnn",
     ]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "coverage", *asked, "--json"],

@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_matrix_names_what_a_newer_browser_mended(folder: Path) -> None:
     browsers = f"chromium@{BROKEN},chromium@{WHOLE}"
-    asked = ["--model", "./bert.onnx", "--hardware", "webnn,wasm", "--browser", browsers, "--budget", "500ms"]
+    asked = ["--model", "./bert.onnx", "--hardware", "webnn,wasm", "--browser", browsers]
     found = harness(folder, "coverage", *asked, exit_code=1)
     cells = {(cell["platform"], cell["browser_version"] or "-"): cell["outcome"] for cell in found["cells"]}
     assert sorted(cells.values()) == ["failed", "ok", "ok", "ok"], cells
@@ -60,7 +60,7 @@ def test_a_matrix_names_what_a_newer_browser_mended(folder: Path) -> None:
 
 
 def test_against_an_earlier_run_it_says_what_broke_since(folder: Path) -> None:
-    asked = ["--model", "./bert.onnx", "--hardware", "webnn", "--budget", "500ms", "--db", "against.duckdb"]
+    asked = ["--model", "./bert.onnx", "--hardware", "webnn", "--db", "against.duckdb"]
     earlier = harness(folder, "coverage", *asked, "--browser", "chromium")
     found = harness(
         folder, "coverage", *asked, "--browser", f"chromium@{BROKEN}", "--against", earlier["run_id"], exit_code=1
