@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from harness.catalog import ROOT
@@ -14,6 +14,7 @@ from harness.processes.child import Child, start_child
 from harness.processes.endings import how_it_ended, oom_kills
 
 Progress = Callable[[str], None]
+RunWorker = Callable[[str, str, dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 _WHO = "the exporter"
 _QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # ONNX Runtime would send usage data from an import on
 _INSPECT_LIMIT_S = 120
