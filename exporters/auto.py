@@ -9,14 +9,6 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[export]'",
 }
 
-from exporters.attempts import product_of
-from exporters.seam import Job, Product, exporters
-
-# transformers' own knows its models best; torch's current exporter alone is stricter about data-dependent code, its
+# transformers' own knows its models best; torch's current exporter alone is stricter about data-dependent code; its
 # older one fixes what a run decided, so it comes late; optimum needs an environment of its own.
 ORDER = ("transformers", "torch", "torchscript", "optimum")
-
-
-def export(job: Job) -> Product:
-    """Raises ExportFailed or ExportUnsupported where there is no module; where there is no graph, it says so."""
-    return product_of(job, [name for name in ORDER if name in exporters()])

@@ -1,15 +1,16 @@
 """The seam between the worker and the exporters: ONE FILE = ONE EXPORTER.
 
 An exporter is a file in this folder that opens with a literal `DESCRIBE = {…}`, read without importing the file, since
-an exporter may name an environment (`"environment"`) other than the one that reads it. It has one of two functions:
+an exporter may name an environment (`"environment"`) other than the one that reads it. It has one of three:
 
     export(job: Job) -> Product                      all of it
     make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]
                                                      only the graph of a module that is in `subject.hf`, with notes;
                                                      `VARIANTS` names the ways it can, in the order to try them
+    ORDER                                            the names of exporters of the second kind, to be tried in order
 
-The second kind is run by `exporters/attempts.py`, which makes the rest of the Artifact (`exporters/subject.py`), checks
-the graph, and tries one after the other.
+The second and the third are run by `exporters/attempts.py`, which makes the rest of the Artifact
+(`exporters/subject.py`), checks the graph, and tries one after the other.
 """
 
 import ast

@@ -87,16 +87,20 @@ def export(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 def _product(job: Job, name: str) -> tuple[Product, dict[str, Any]]:
     """What the exporter of that name makes, and its DESCRIBE."""
-    known = exporters()
-    if name in known and known[name][1]["environment"] == "main":
-        module, told = load(name)
-        if hasattr(module, "export"):
-            return module.export(job), told
-    elif name not in known:
-        load(name)  # which says what there is
+    from exporters.apart import run_apart
     from exporters.attempts import product_of
 
-    return product_of(job, [name]), known[name][1]
+    known = exporters()
+    if name in known and known[name][1]["environment"] != "main":
+        return product_of(job, [name]), known[name][1]
+    module, told = load(name)
+    if hasattr(module, "export"):
+        # Without limits it may have all that this process has.
+        limited = job.limits.seconds is not None or job.limits.bytes is not None
+        return run_apart(lambda stage: module.export(job), "export", job.limits) if limited else module.export(
+            job
+        ), told
+    return product_of(job, [each for each in getattr(module, "ORDER", (name,)) if each in known]), told
 
 
 VERBS = {"describe": describe, "inspect": inspect, "export": export}
