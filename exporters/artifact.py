@@ -21,14 +21,15 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
     inputs = write_tensors(job.out, "inputs", product.inputs)
     expected = write_tensors(job.out, "expected", product.expected)
     pipeline = write_pipeline(job.out, product.pipeline) if product.pipeline else None
-    work, said = work_of(job.out / product.onnx[request.precision].file)
+    graph = product.onnx.get(request.precision)
+    work, said = work_of(job.out / graph.file) if graph else (None, ("its work was not counted: there is no graph",))
     manifest = Artifact(
         digest=job.digest,
         model=request.model,
         task=request.task.name,
         batch_size=request.batch_size,
         length=request.length,
-        exporter=request.exporter,
+        exporter=product.exporter or request.exporter,
         versions=versions,
         built_by=product.built_by,
         weights_from=product.weights_from,
@@ -37,6 +38,7 @@ def write_artifact(job: Job, product: Product, versions: dict[str, str]) -> Arti
         inputs=inputs,
         expected=expected,
         onnx=product.onnx,
+        lacks=product.lacks,
         work=work,
         hf=product.hf,
         pipeline=pipeline,

@@ -99,6 +99,8 @@ def _read(folder: Path) -> tuple[Artifact, Any]:
     """The fp32 Artifact and its graph with all data; raises ExportFailed `broken_artifact`."""
     try:
         base = Artifact.model_validate_json((folder / "artifact.json").read_bytes())
+        if lack := base.lacks.get("onnx"):
+            raise ExportFailed(lack.code, lack.reason)
         return base, load_whole(folder / base.onnx["fp32"].file)
     except (OSError, ValueError, KeyError, RuntimeError, DecodeError) as error:
         said = f"the fp32 artifact cannot be read: {type(error).__name__}: {first_line(error)}"

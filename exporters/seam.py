@@ -1,19 +1,31 @@
 """The seam between the worker and the exporters: ONE FILE = ONE EXPORTER.
 
-An exporter is a file in this folder that opens with a literal `DESCRIBE = {…}` and has one function
-`export(job: Job) -> Product`. The literal is read without importing the file, because an exporter may name
-an environment (`"environment"`) other than the one that reads it.
+An exporter is a file in this folder that opens with a literal `DESCRIBE = {…}`, read without importing the file, since
+an exporter may name an environment (`"environment"`) other than the one that reads it. It has one of three:
+
+    export(job: Job) -> Product                      all of it
+    make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]
+                                                     only the graph of a module that is in `subject.hf`, with notes;
+                                                     `VARIANTS` names the ways it can, in the order to try them
+    ORDER                                            the names of exporters of the second kind, to be tried in order
+
+The second and the third are run by `exporters/attempts.py`, which makes the rest of the Artifact
+(`exporters/subject.py`), checks the graph, and tries one after the other.
 """
 
 import ast
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from harness.core.nouns import ArtifactRequest, Frozen, Graph
+from pydantic import Field
+
+from harness.core.nouns import ArtifactRequest, Frozen, Graph, Lack
 
 FOLDER = Path(__file__).parent
 
@@ -30,6 +42,13 @@ class ExportUnsupported(Exception):
     """This exporter, or this machine, cannot do it; the text is the reason."""
 
 
+class Limits(Frozen):
+    """What one step may take, a build with its forward pass or an attempt at a graph; null: no limit."""
+
+    seconds: float | None = None
+    bytes: int | None = Field(default=None, description="private written memory, that of the imports included")
+
+
 class ExportCall(Frozen):
     """What the verb `export` reads from stdin; `out` is an empty folder that exists, `base` that of the fp32 Artifact
     where another precision is asked for."""
@@ -38,6 +57,10 @@ class ExportCall(Frozen):
     out: str
     digest: str
     base: str | None = None
+    limits: Limits = Limits()
+    environments: dict[str, str] = Field(
+        default_factory=dict, description="environment of an exporter, other than this one → its Python"
+    )
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,43 @@ class Job:
     digest: str
     say: Callable[[str], None]
     base: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    environments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module in `hf`, what it is given and what it must give: numpy arrays by name, in order. It lies in a folder, so
+    that an exporter in another environment reads it as well."""
+
+    hf: Path
+    module: str  # Python's, where the class is
+    built_by: str
+    task: str
+    trusted: bool
+    inputs: dict[str, Any]
+    expected: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        import numpy as np
+
+        folder.mkdir(parents=True)
+        told = {"hf": str(self.hf), "module": self.module, "built_by": self.built_by, "task": self.task}
+        names = {"inputs": list(self.inputs), "expected": list(self.expected)}
+        (folder / "subject.json").write_text(json.dumps({**told, "trusted": self.trusted, **names}), "utf-8")
+        for role, arrays in (("inputs", self.inputs), ("expected", self.expected)):
+            # Numbered, since names of outputs may be none for a file.
+            np.savez(folder / f"{role}.npz", **{str(number): array for number, array in enumerate(arrays.values())})
+
+    @classmethod
+    def read(cls, folder: Path) -> "Subject":
+        import numpy as np
+
+        told = json.loads((folder / "subject.json").read_text("utf-8"))
+        for role in ("inputs", "expected"):
+            with np.load(folder / f"{role}.npz", allow_pickle=False) as arrays:
+                told[role] = {name: arrays[str(number)] for number, name in enumerate(told[role])}
+        return cls(**{**told, "hf": Path(told["hf"])})
 
 
 @dataclass(frozen=True)
@@ -76,7 +136,9 @@ class Product:
     hf: str | None = None
     pipeline: PipelineProduct | None = None
     notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=dict)  # of what made the Artifact that this one is made from
+    versions: dict[str, str] = field(default_factory=dict)  # of what else made it, as the Artifact it is made from
+    exporter: str | None = None  # which one made the graph, where it is not the one that was asked for
+    lacks: dict[str, Lack] = field(default_factory=dict)
 
 
 def exporters(folder: Path = FOLDER) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -89,8 +151,8 @@ def exporters(folder: Path = FOLDER) -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-def load(name: str) -> tuple[Callable[[Job], Product], dict[str, Any]]:
-    """The exporter's function and its DESCRIBE; raises ExportFailed for an unknown name, ExportUnsupported when a
+def load(name: str) -> tuple[ModuleType, dict[str, Any]]:
+    """The exporter's module and its DESCRIBE; raises ExportFailed for an unknown name, ExportUnsupported when a
     package that it needs is absent."""
     known = exporters()
     if name not in known:
@@ -99,8 +161,7 @@ def load(name: str) -> tuple[Callable[[Job], Product], dict[str, Any]]:
     absent = [package for package in describe["packages"] if not versions([package])]
     if absent:
         raise ExportUnsupported(f"exporter {name} needs {', '.join(absent)}, which this environment does not have")
-    export: Callable[[Job], Product] = import_module(module).export
-    return export, describe
+    return import_module(module), describe
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

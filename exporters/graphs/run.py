@@ -18,22 +18,24 @@ _NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/
 
 
 def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` in the runtime's words and
-    ImportError when it is not installed."""
+    """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` (no session) or
+    `onnxruntime_failed` (no run) in the runtime's words, and ImportError when it is not installed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = REFERENCE_THREADS
     options.log_severity_level = _ERRORS_ONLY
+    code = "onnxruntime_refused"
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
+        code = "onnxruntime_failed"
         outputs = dict(zip(names, _run_bounded(session, names, dict(inputs)), strict=True))
     except ExportFailed:
         raise
     # Its exceptions share no class but this one.
     except Exception as error:
-        raise ExportFailed("onnxruntime_refused", f"ONNX Runtime: {_plainly(error, path)}") from error
+        raise ExportFailed(code, f"ONNX Runtime: {_plainly(error, path)}") from error
     for name, value in outputs.items():
         if not hasattr(value, "dtype"):
             raise ExportUnsupported(f"output {name!r} is no tensor")

@@ -7,6 +7,7 @@ nouns.py       Model, Task, Case, Plan, Artifact: what is asked for
 plugins.py     what backends, browsers, exporters and architectures say of themselves
 asked.py       a browser's version, program or device that was asked for
 events.py      what a worker or a page says to the conductor and back; the legal order
+leaves.py      what a module returns: its tensors by name
 rounds.py      Round, Verdict, CaseResult: what was observed, and what follows from it
 statistics.py  medians, quantiles and intervals whose coverage is known
 """

@@ -2,7 +2,6 @@
 
 executor.py     the seam: Assignment in, Events out; with a fake beside the real ones
 native.py       one fresh worker per Round, started or forked; its lines are the Events
-zygotes.py      start `python -m native.zygote` and have it fork workers
 watchdog.py     ends what gets nowhere, native or page
 page.py         a page in a browser, one fresh browser per Round
 seeing.py       what a person asked to see of it: a window, a pause, a trace

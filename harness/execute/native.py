@@ -10,9 +10,9 @@ from harness.core.events import LAST_WORDS, Ack, Event, Failed, Note, Outputs, P
 from harness.core.nouns import Case
 from harness.execute.executor import Assignment, Probes
 from harness.execute.sampling import SamplingUsage
-from harness.execute.zygotes import Zygote, ZygoteEnded
 from harness.processes.child import Child, start_child
 from harness.processes.endings import how_it_ended, oom_kills
+from harness.processes.zygotes import Zygote, ZygoteEnded
 
 
 class NativeExecutor:
@@ -58,8 +58,11 @@ class NativeExecutor:
                 return await zygote.fork()
             except ZygoteEnded:  # since the last Round: nothing of this one has begun, so another can fork it
                 await self._zygotes.pop(known).close()
-        self._zygotes[known] = await Zygote.start(case.backend, environment)
-        return await self._zygotes[known].fork()
+        try:
+            self._zygotes[known] = await Zygote.start("native.zygote", environment, case.backend)
+            return await self._zygotes[known].fork()
+        except Unsupported as reason:
+            raise Unsupported(f"{reason}: use --isolation process") from reason
 
     async def _listen(self, worker: Child, assignment: Assignment, kills: int | None) -> AsyncGenerator[Event, None]:
         reached: str | None = None

@@ -10,7 +10,7 @@ from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact, ArtifactRequest
 from harness.core.units import human_bytes
-from harness.export.process import Progress, run_worker
+from harness.export.process import ExportFailed, Progress, RunWorker, run_worker
 from harness.export.request import base_of, digest_of_request, exporters_of
 from harness.processes.children import removed_with_us
 
@@ -24,8 +24,10 @@ _COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while 
 class ArtifactCache:
     """`folder/<digest>/` is an Artifact that is whole, or it is not there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: RunWorker = run_worker) -> None:
+        """`run` speaks with the exporter; see `run_worker`."""
         self.folder = folder
+        self._run = run
         self._sound: dict[str, Artifact] = {}
 
     def find(self, request: ArtifactRequest) -> Artifact | None:
@@ -43,11 +45,14 @@ class ArtifactCache:
     async def make(self, request: ArtifactRequest, progress: Progress) -> Artifact:
         """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake on a full disk.
 
-        The fp32 Artifact that another precision is made from is made as well where it is not here.
+        The fp32 Artifact that another precision is made from is made as well where it is not here; where that one lacks
+        its graph, so does the other, for the same reason.
         """
         digest = digest_of_request(request)
         wanted = base_of(request)
         base = None if wanted is None else self.find(wanted) or await self.make(wanted, progress)
+        if base is not None and (lack := base.lacks.get("onnx")):
+            raise ExportFailed(lack.code, lack.reason)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._refuse_full_disk(request, base)
         aside = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=self.folder))
@@ -55,7 +60,7 @@ class ArtifactCache:
             body = {"request": request.model_dump(mode="json"), "out": str(aside), "digest": digest}
             if base is not None:
                 body["base"] = str(self.folder / base.digest)
-            result = await run_worker(exporters_of(request)[-1].environment, "export", body, progress)
+            result = await self._run(exporters_of(request)[-1].environment, "export", body, progress)
             artifact = Artifact.model_validate(result["artifact"])
             target = self.folder / digest
             if not target.exists():  # another run may have been faster; its bytes are as good as ours

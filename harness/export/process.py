@@ -5,15 +5,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from harness.catalog import ROOT
 from harness.core.errors import HarnessError, ProtocolViolation, Unsupported, UserMistake
 from harness.processes.child import Child, start_child
 from harness.processes.endings import how_it_ended, oom_kills
+from harness.processes.zygotes import ZygoteEnded
 
 Progress = Callable[[str], None]
+RunWorker = Callable[[str, str, dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 _WHO = "the exporter"
 _QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # ONNX Runtime would send usage data from an import on
 _INSPECT_LIMIT_S = 120
@@ -61,14 +63,27 @@ async def run_worker(environment: str, verb: str, request: dict[str, Any], progr
     kills = oom_kills()
     arguments = (interpreter(environment), "-m", "exporters.worker", verb)
     try:
-        worker = await start_child(arguments, {**os.environ, **_QUIET})
+        worker = await start_child(arguments, environment_of_exporters())
     except OSError as error:
         raise ExportFailed("exporter_start", f"no exporter could be started: {error}") from error
+    worker.say(json.dumps(request))
+    return await hear_out(worker, kills, progress, SILENCE_LIMIT_S)
+
+
+def environment_of_exporters() -> dict[str, str]:
+    return {**os.environ, **_QUIET}
+
+
+async def hear_out(worker: Child, kills: int | None, progress: Progress, silence_s: float) -> dict[str, Any]:
+    """The result of a worker that was given its request, which is ended then; raises as `run_worker` does. `kills` is
+    what `oom_kills` said before."""
     try:
-        worker.say(json.dumps(request))
-        last = await _last_word(worker, progress)
+        last = await _last_word(worker, progress, silence_s)
         if last is None:
-            ended = how_it_ended(await worker.ended, await worker.last_error(), None, (kills, oom_kills()), _WHO)
+            code, error, who = await worker.ended, await worker.last_error(), _WHO
+            if isinstance(worker.lost, ZygoteEnded):
+                code, error, who = worker.lost.code, worker.lost.error, "the exporter's zygote"
+            ended = how_it_ended(code, error, None, (kills, oom_kills()), who)
             raise ExportFailed("exporter_crashed" if ended.code == "crashed" else ended.code, ended.reason)
     finally:
         await worker.end()
@@ -80,17 +95,17 @@ async def run_worker(environment: str, verb: str, request: dict[str, Any], progr
     return result
 
 
-async def _last_word(worker: Child, progress: Progress) -> dict[str, Any] | None:
+async def _last_word(worker: Child, progress: Progress, silence_s: float) -> dict[str, Any] | None:
     """What it ended with, in its own words; None when it ended without."""
     try:
-        while line := await asyncio.wait_for(worker.line(), SILENCE_LIMIT_S):
+        while line := await asyncio.wait_for(worker.line(), silence_s):
             said: dict[str, Any] = json.loads(line)
             if said["event"] == "note":
                 progress(said["text"])
             else:
                 return said
     except TimeoutError as error:
-        silent = f"the exporter said nothing for {SILENCE_LIMIT_S:g} s and was ended"
+        silent = f"the exporter said nothing for {silence_s:g} s and was ended"
         raise ExportFailed("exporter_silent", silent) from error
     except (ProtocolViolation, ValueError, KeyError, TypeError) as error:
         raise ExportFailed("protocol", f"the exporter said what cannot be read: {error}") from error

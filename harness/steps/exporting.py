@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from harness import catalog
 from harness.core.errors import Unsupported
-from harness.core.nouns import Artifact, ArtifactRequest, Plan, PlannedCase
+from harness.core.nouns import Artifact, ArtifactRequest, Case, Plan, PlannedCase
 from harness.export.cache import ArtifactCache
 from harness.export.process import ExportFailed
 from harness.export.request import base_of, digest_of_request, request_for
@@ -31,6 +32,8 @@ async def export_all(plan: Plan, workplace: Workplace) -> Exported:
     for point in plan.cases:
         if point.to_measure:
             found = await exporting.get(request_for(point.case))
+            if not isinstance(found, _Reason):
+                found = _lacking(found, point.case) or found
             if isinstance(found, _Reason):
                 point = PlannedCase.model_validate({
                     "case": point.case, "outcome": found.outcome, "code": found.code, "reason": f"export: {found.text}"
@@ -48,6 +51,14 @@ class _Reason:
     outcome: str
     code: str | None
     text: str
+
+
+def _lacking(artifact: Artifact, case: Case) -> _Reason | None:
+    """Why the Artifact is none for this Case: its backend reads a graph, and the module did not become one."""
+    lack = artifact.lacks.get("onnx")
+    if lack is None or "onnx" not in catalog.backends()[case.backend].formats:
+        return None
+    return _Reason("failed", lack.code, lack.reason)
 
 
 @dataclass
@@ -68,9 +79,10 @@ class _Exporting:
         found = self.cache.find(request)
         if found is not None:
             return found
-        base = base_of(request)
-        if base is not None and isinstance(no_base := await self.get(base), _Reason):
-            return no_base
+        if (wanted := base_of(request)) is not None:
+            base = await self.get(wanted)
+            if isinstance(base, _Reason):
+                return base
         try:
             found = await self.cache.make(request, partial(self.workplace.watcher.exporting, request))
         except ExportFailed as failure:

@@ -44,6 +44,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
+from harness.core.leaves import named_tensors
 from native.pytorch.devices import DEVICES
 from native.pytorch.errors import outcome_of
 from native.pytorch.options import autocast_of, compiled, import_compiler, to_channels_last
@@ -96,6 +97,10 @@ def _kept_otherwise(module: Any, dtype: torch.dtype) -> dict[str, Any]:
     return {"parameters_by_dtype": counted, "doubts": [doubt]}
 
 
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
 def _mps_falls_back() -> bool:
     return os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "0") != "0"
 
@@ -127,6 +132,7 @@ class PyTorchSession:
             import_compiler()
         self._class: Any = _class_of(message, self._folder)
         self._inputs: dict[str, torch.Tensor] = {}
+        self._wanted = tuple(tensor.name for tensor in message.artifact.expected)
         self._module: Any = None
         self._returned: Any = None
         self._latest: dict[str, torch.Tensor] = {}
@@ -182,7 +188,9 @@ class PyTorchSession:
                 inputs = {name: tensor.to(self._device.torch_name) for name, tensor in self._inputs.items()}
                 # All of it is kept until `drop_outputs`: letting go of caches that are no output is not timed.
                 self._returned = self._module(**inputs)
-                latest = {name: value for name, value in self._returned.items() if isinstance(value, torch.Tensor)}
+                found = named_tensors(self._returned, _is_tensor, self._inputs)
+                # What an Artifact leaves out of its outputs is not asked for.
+                latest = {name: found[name] for name in self._wanted if name in found}
                 if self._case.outputs == "host":
                     # On a CPU this copies nothing.
                     latest = {name: tensor.cpu() for name, tensor in latest.items()}

@@ -21,9 +21,9 @@ from harness.core.events import Conversation, Done, Event, Failed, Hello, Phase
 from harness.core.nouns import Artifact
 from harness.execute.executor import Assignment, Executor, Probes
 from harness.execute.native import NativeExecutor
-from harness.execute.zygotes import Zygote
 from harness.measure.host import memory_of_tree
 from harness.measure.verify import judge
+from harness.processes.zygotes import Zygote
 from tests.contracts.test_plugins import assignment_for
 from tests.execute.faults import Fault
 from tests.execute.test_native import assign
@@ -155,7 +155,7 @@ async def test_what_has_threads_is_not_forked(tmp_path: Path) -> None:
         "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
     )
     with pytest.raises(Unsupported, match="runs 1 threads here that a fork would lose"):
-        await Zygote.start("noop", {**os.environ, "PYTHONPATH": str(tmp_path)})
+        await Zygote.start("native.zygote", {**os.environ, "PYTHONPATH": str(tmp_path)}, "noop")
     assert not family()
 
 

@@ -133,6 +133,9 @@ def test_exporters_describe_themselves() -> None:
     assert {name: exporter.takes for name, exporter in described.items()} == {
         "onnx": ("onnx",),
         "quantise": (),
+        "auto": ("architecture", "pretrained"),
+        "torch": ("architecture", "pretrained"),
+        "torchscript": ("architecture", "pretrained"),
         "transformers": ("architecture", "pretrained"),
     }
 

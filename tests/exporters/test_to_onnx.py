@@ -190,15 +190,21 @@ def test_unknown_architecture(tmp_path: Path) -> None:
     assert ask(architecture_request("bertt"), tmp_path)["code"] == "unknown_architecture"
 
 
-def test_wrong_graph_is_refused(exported: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import exporters.to_onnx as exporter
+def test_of_a_wrong_graph_only_the_module_is_kept(
+    exported: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import exporters.graphs.run as graphs
 
     def wrong(path: Path, inputs: dict[str, Any]) -> dict[str, Any]:
         return {name: array * 1.01 for name, array in exported("gpt2").arrays("expected").items()}
 
-    monkeypatch.setattr(exporter, "run_onnxruntime", wrong)
-    last = ask(architecture_request("gpt2"), tmp_path)
-    assert last["code"] == "export_disagrees" and "differs by" in last["reason"]
+    monkeypatch.setattr(graphs, "run_onnxruntime", wrong)
+    made = must_export(architecture_request("gpt2"), tmp_path)
+    lack = made.artifact.lacks["onnx"]
+    assert (lack.stage, lack.code) == ("agree", "export_disagrees") and "differs by" in lack.reason
+    assert made.artifact.onnx == {} and made.artifact.work is None
+    assert not (tmp_path / "onnx").exists() and not (tmp_path / ".making").exists()
+    np.testing.assert_allclose(module_outputs(made)["logits"], made.arrays("expected")["logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_every_architecture_of_the_zoo_is_tried_here() -> None:

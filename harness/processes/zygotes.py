@@ -1,4 +1,4 @@
-"""Start `python -m native.zygote` and have it fork workers: each is a `Child` like one that was started afresh."""
+"""Start a zygote (`forking.py`) and have it fork workers: each is a `Child` like one that was started afresh."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ class ZygoteEnded(HarnessError):
 
 
 class Zygote:
-    """One process that has a backend imported. One Round at a time: the next fork is asked for when the last ended."""
+    """A process with its imports made. One fork at a time: the next is asked for when the last ended."""
 
     def __init__(self, process: Child, requests: socket.socket) -> None:
         self._process = process
@@ -33,13 +33,15 @@ class Zygote:
         self._watching: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, backend: str, environment: Mapping[str, str]) -> "Zygote":
-        """Raises OSError when it cannot be started, Unsupported or ZygoteEnded when it is not fit to be forked."""
+    async def start(cls, module: str, environment: Mapping[str, str], *arguments: str) -> "Zygote":
+        """`python -m module arguments`, whose main is `forking.serve`.
+
+        Raises OSError when it cannot be started, Unsupported or ZygoteEnded when it is not fit to be forked."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                arguments = (sys.executable, "-m", "native.zygote", backend)
-                process = await start_child(arguments, environment, stdin=theirs)
+                command = (sys.executable, "-m", module, *arguments)
+                process = await start_child(command, environment, stdin=theirs)
             except BaseException:
                 ours.close()
                 raise

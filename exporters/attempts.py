@@ -1,0 +1,170 @@
+"""A Product from one exporter or from several, tried in order until ONNX Runtime agrees with the module.
+
+The module with its inputs and outputs comes first and is made once. Each attempt at a graph is a process of its own
+(`apart.py`); those that failed are notes. Where all did, the Product says what it lacks: the module is there to be
+measured all the same.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from exporters.apart import Tell, out_of_memory, run_apart
+from exporters.elsewhere import make_elsewhere
+from exporters.graphs.run import first_line
+from exporters.quiet import quiet
+from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject, exporters, load, versions
+from exporters.warm import warm
+from harness.core.nouns import Graph, Lack
+
+FOLDER = "onnx/fp32"
+FILE = "model.onnx"
+_STAGES = ("export", "load", "run", "agree")  # how far an attempt came
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An exporter, and which of its ways."""
+
+    name: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.variant})"
+
+
+def product_of(job: Job, names: Sequence[str]) -> Product:
+    """Raises ExportFailed or ExportUnsupported where there is no module, or it gives nothing that can be checked."""
+    if job.request.precision != "fp32":
+        raise ExportUnsupported(f"this exporter makes fp32, not {job.request.precision}")
+    aside = job.out / ".making"
+    warm()
+    try:
+        base: Product = run_apart(lambda stage: _subject(job, aside / "subject", stage), "build", job.limits)
+        return _with_graph(job, base, _attempts(job, names), aside)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _subject(job: Job, folder: Path, stage: Tell) -> Product:
+    from exporters.subject import make_subject
+
+    return make_subject(job, folder, stage)
+
+
+def _attempts(job: Job, names: Sequence[str]) -> list[Attempt]:
+    """Those that can be made here; raises ExportUnsupported where the only exporter cannot."""
+    found = []
+    for name in names:
+        _, told = exporters()[name]
+        if told["environment"] != "main":
+            if told["environment"] in job.environments:
+                found.append(Attempt(name, told["environment"]))
+            elif len(names) == 1:
+                raise ExportUnsupported(
+                    f"exporter {name} needs the environment {told['environment']!r}: {told['install']}"
+                )
+            continue
+        found += [Attempt(name, variant) for variant in load(name)[0].VARIANTS]
+    return found
+
+
+def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Path) -> Product:
+    notes: list[str] = []
+    best: Lack | None = None
+    for number, attempt in enumerate(attempts):
+        job.say(f"exporting {base.built_by}: {attempt}")
+        path = aside / str(number) / FILE
+        try:
+            opset, said = _try(job, attempt, aside / "subject", path)
+        except (ExportFailed, ExportUnsupported) as failure:
+            code = failure.code if isinstance(failure, ExportFailed) else "export_unsupported"
+            notes.append(f"{attempt} failed: {code}: {failure}")
+            job.say(notes[-1])
+            lack = Lack(stage=_stage_of(code), code=code, reason=f"{attempt}: {failure}")
+            if best is None or _STAGES.index(lack.stage) > _STAGES.index(best.stage):
+                best = lack
+            shutil.rmtree(path.parent, ignore_errors=True)
+            continue
+        (job.out / FOLDER).parent.mkdir(parents=True)
+        path.parent.rename(job.out / FOLDER)
+        others = sorted(file.name for file in (job.out / FOLDER).iterdir() if file.name != FILE)
+        graph = Graph(file=f"{FOLDER}/{FILE}", external=tuple(f"{FOLDER}/{name}" for name in others))
+        return replace(
+            base, onnx={"fp32": graph}, opset=opset, exporter=attempt.name, notes=(*base.notes, *notes, *said),
+            versions=versions(exporters()[attempt.name][1]["packages"]),
+        )  # fmt: skip
+    return replace(base, lacks={"onnx": best} if best else {}, notes=(*base.notes, *notes))
+
+
+def _stage_of(code: str) -> Any:
+    if code == "export_disagrees":
+        return "agree"
+    if code == "onnxruntime_refused":
+        return "load"
+    return "run" if code.startswith("onnxruntime_") or code == "reference_timeout" else "export"
+
+
+def _try(job: Job, attempt: Attempt, folder: Path, path: Path) -> tuple[int, tuple[str, ...]]:
+    """A graph at `path` that agrees with the module: its opset and notes."""
+    path.parent.mkdir(parents=True)
+    made: tuple[str, ...] = ()
+    elsewhere = job.environments.get(exporters()[attempt.name][1]["environment"])
+    if elsewhere is not None:
+        made = make_elsewhere(elsewhere, attempt.name, (folder, path), job.limits)
+    found: tuple[int, tuple[str, ...]] = run_apart(
+        lambda stage: _make_and_check(attempt, Subject.read(folder), path, None if elsewhere is None else made, stage),
+        "export", job.limits,
+    )  # fmt: skip
+    return found
+
+
+def _make_and_check(
+    attempt: Attempt, subject: Subject, path: Path, made: tuple[str, ...] | None, stage: Tell
+) -> tuple[int, tuple[str, ...]]:
+    from exporters.graphs.fit import fit
+    from exporters.subject import ignores, module_of
+
+    with quiet():
+        try:
+            if made is None:
+                made = load(attempt.name)[0].make(subject, path, attempt.variant)
+            # Loaded anew: an export may leave its traces in a module.
+            opset, fitted = fit(
+                path, subject.inputs, subject.expected,
+                lambda names: ignores(module_of(subject, "eager"), subject, names) if names else {},
+            )  # fmt: skip
+        except (ExportFailed, ExportUnsupported):
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise MemoryError(first_line(error)) from error
+            raise ExportFailed("export_failed", f"{type(error).__name__}: {_telling(error)}") from error
+        stage("onnxruntime")
+        return opset, (f"graph by {attempt}", *made, *fitted, _agreement(subject, path))
+
+
+def _telling(error: BaseException) -> str:
+    """The first error of a chain: exporters wrap what went wrong in reports of their own."""
+    deepest = error
+    while deepest.__cause__ is not None:
+        deepest = deepest.__cause__
+    said = first_line(deepest)
+    return said if deepest is error else f"{first_line(error)[:80]} … {type(deepest).__name__}: {said}"
+
+
+def _agreement(subject: Subject, path: Path) -> str:
+    """A note on how far the graph is from the module; raises ExportFailed `export_disagrees` beyond all reason."""
+    from exporters.checks import disagreement
+    from exporters.graphs.run import run_onnxruntime
+
+    try:
+        got = run_onnxruntime(path, subject.inputs)
+    except ImportError:
+        return "onnxruntime is not installed: the graph was not checked against the module"
+    share, sentence = disagreement(subject.expected, got)
+    if sentence:
+        raise ExportFailed("export_disagrees", f"the exported graph is wrong: {sentence}")
+    return f"ONNX Runtime agrees with the module within {share:.1g} of each output's scale"

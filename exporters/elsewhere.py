@@ -1,0 +1,71 @@
+"""`python -m exporters.elsewhere EXPORTER SUBJECT_FOLDER GRAPH`: the graph of an exporter in an environment of its own.
+
+The last line on stdout is {"notes": […]}, or {"failed": code, "reason": …}, or {"unsupported": reason}.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from exporters.seam import ExportFailed, ExportUnsupported, Limits, Subject, load
+
+ROOT = Path(__file__).parent.parent
+
+
+def make_elsewhere(python: str, name: str, places: tuple[Path, Path], limits: Limits) -> tuple[str, ...]:
+    """Notes on the graph that the exporter made, in the other interpreter; `places` are the Subject's folder and the
+    graph's file. Raises ExportFailed or ExportUnsupported."""
+    command = [python, "-m", "exporters.elsewhere", name, *map(str, places)]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=limits.seconds, check=False,
+            preexec_fn=None if limits.bytes is None else lambda: _bound(limits.bytes),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ExportFailed("export_timeout", f"export: not done within {limits.seconds:g} s") from error
+    lines = done.stdout.strip().splitlines()
+    try:
+        said = json.loads(lines[-1])
+    except (IndexError, ValueError) as error:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:300]
+        reason = f"{python} ended with {done.returncode}: {last}"
+        raise ExportFailed("export_crashed", reason) from error
+    if "unsupported" in said:
+        raise ExportUnsupported(said["unsupported"])
+    if "failed" in said:
+        raise ExportFailed(said["failed"], said["reason"])
+    return tuple(said["notes"])
+
+
+def _bound(most: int | None) -> None:
+    import resource
+
+    if most is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def main(arguments: list[str]) -> int:
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    name, folder, path = arguments
+    try:
+        module, _ = load(name)
+        said: dict[str, Any] = {"notes": list(module.make(Subject.read(Path(folder)), Path(path), module.VARIANTS[0]))}
+    except ExportFailed as failure:
+        said = {"failed": failure.code, "reason": str(failure)}
+    except ExportUnsupported as refusal:
+        said = {"unsupported": str(refusal)}
+    except MemoryError:
+        said = {"failed": "export_memory", "reason": "export: there is not enough memory"}
+    except Exception as error:
+        said = {"failed": "export_failed", "reason": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+    channel.write(json.dumps(said) + "\n")
+    channel.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""An exported graph made to take and to give what its module does, no more and no less, in the module's order."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from exporters.seam import ExportFailed
+
+
+def fit(
+    path: Path,
+    inputs: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    ignores: Callable[[Iterable[str]], Mapping[str, bool]],
+) -> tuple[int, tuple[str, ...]]:
+    """Opset and notes. What the exporter found to be without influence and so left out is put back as an input that
+    nothing reads, so that all backends are given the same; if the module ignores it, too.
+
+    Raises ExportFailed `inputs_differ` or `outputs_differ`.
+    """
+    model = onnx.load(str(path), load_external_data=False)
+    graph = model.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    takes = {value.name: value for value in graph.input if value.name not in stored}
+    gives = {value.name: value for value in graph.output}
+    if unknown := sorted(set(takes) - set(inputs)):
+        raise ExportFailed("inputs_differ", f"the graph takes what the module does not: {', '.join(unknown)}")
+    if absent := [name for name in expected if name not in gives]:
+        raise ExportFailed("outputs_differ", f"the graph does not give {', '.join(absent)}")
+    lost = [name for name in inputs if name not in takes]
+    if needed := [name for name, ignored in ignores(lost).items() if not ignored]:
+        raise ExportFailed("inputs_differ", f"the graph does not take {', '.join(needed)}, which the module needs")
+    for name in lost:
+        kind = onnx.helper.np_dtype_to_tensor_dtype(np.asarray(inputs[name]).dtype)
+        takes[name] = onnx.helper.make_tensor_value_info(name, kind, inputs[name].shape)
+    if list(gives) != list(expected) or list(takes) != list(inputs):
+        _replace(graph.input, [takes[name] for name in inputs])
+        _replace(graph.output, [gives[name] for name in expected])
+        onnx.save(model, str(path))
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return opset, (f"inputs that the graph does not read: {', '.join(lost)}",) if lost else ()
+
+
+def _replace(values: Any, wanted: list[Any]) -> None:
+    copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in wanted]
+    del values[:]
+    values.extend(copies)

@@ -1,0 +1,278 @@
+"""The part of an Artifact that no graph takes part in: the module in `hf/`, frozen inputs, what it gives (fp32, eager).
+
+Whatever is measured later is what `hf/` holds: the reference is made by the module as read back from there, and so is
+every graph.
+"""
+
+import importlib
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+from exporters.apart import out_of_memory
+from exporters.checks import broken_numbers, flat_numbers
+from exporters.graphs.run import REFERENCE_THREADS, first_line
+from exporters.pipelines import answer_of
+from exporters.quiet import quiet
+from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject
+from exporters.source import Found, fetch_weights, locate
+from exporters.zoo.build import (
+    check_length,
+    default_config,
+    load_model,
+    random_model,
+    settle_random,
+    settled,
+    sized_config,
+)
+from exporters.zoo.data import first_attribute, table
+from exporters.zoo.images import PROCESSOR, write_processor
+from exporters.zoo.inputs import Ask, make_inputs, tokenizer_in
+from exporters.zoo.registry import auto_class, family_of
+from exporters.zoo.wordpiece import write_tokenizer
+from harness.core.leaves import named_tensors
+
+TOKENIZER_FILES = (
+    "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
+    "sentencepiece*.model", "chat_template*", "preprocessor_config.json", "processor_config.json",
+)  # fmt: skip
+_SHA256 = re.compile(r"(sha256:)?[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A module saved in `hf/`: its class, its tokenizer (`made` here where it brought none), what to say about it."""
+
+    cls: Any
+    weights_from: str
+    tokenizer: Any
+    made: bool
+    notes: tuple[str, ...] = ()
+
+
+def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Product:
+    """Build or load the module, save it, freeze inputs and reference; a Product that lacks its graph, and the Subject
+    in `folder`, from which graphs are made. Raises ExportFailed or ExportUnsupported."""
+    request = job.request
+    with quiet():
+        transformers.utils.logging.disable_progress_bar()
+        torch.set_num_threads(REFERENCE_THREADS)
+        built = _build(job)
+        module, attention = _read_back(built, job.out / "hf")
+        length = check_length(module, request.length)
+        # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
+        reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
+        tokenizer = built.tokenizer if reads else None
+        of_module = {"module": module} if "module" in Ask.__dataclass_fields__ else {}
+        ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, **of_module)
+        inputs = make_inputs(request.task.inputs, ask)
+        stage("forward")
+        job.say(f"running {type(module).__name__} once")
+        expected, said = _reference(module, inputs)
+        pipeline, why_none = answer_of(request.task.name, module, job.out / "hf", ask, built.tokenizer)
+    name, trusted = built.cls.__name__, request.model.trust_remote_code
+    Subject(job.out / "hf", built.cls.__module__, name, request.task.name, trusted, inputs, expected).save(folder)
+    return Product(
+        weights_from=built.weights_from,
+        reference="pytorch-fp32",
+        inputs=inputs,
+        expected=expected,
+        onnx={},
+        built_by=name,
+        hf="hf",
+        pipeline=pipeline,
+        notes=(*built.notes, f"reference with {attention} attention", *said, *filter(None, [why_none])),
+    )
+
+
+def module_of(subject: Subject, attention: str) -> Any:
+    """The module in `hf/`; raises ExportFailed `no_attention` where it has none of that kind."""
+    torch.set_num_threads(REFERENCE_THREADS)
+    try:
+        return load_model(_class_of(subject), subject.hf, attention=attention)
+    except ValueError as error:
+        raise ExportFailed("no_attention", first_line(error)) from error
+
+
+def tensors(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Copies as tensors of torch's."""
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def outputs_of(module: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """What the module gives, by name, as tensors."""
+    return named_tensors(module(**given), lambda value: isinstance(value, torch.Tensor), given)
+
+
+def ignores(module: Any, subject: Subject, names: Iterable[str]) -> dict[str, bool]:
+    """Input → whether the module gives the same numbers for another value of it, or its value says nothing."""
+    found = {}
+    for name in names:
+        array = subject.inputs[name]
+        if array.dtype.kind in "iub" and array.size and (array == 1).all():
+            found[name] = True  # a mask of ones masks nothing
+            continue
+        other = np.roll(array, 1) if np.unique(array).size > 1 else np.asarray(1 - array).astype(array.dtype)
+        try:
+            with torch.no_grad():
+                got = outputs_of(module, tensors({**subject.inputs, name: other}))
+        except Exception:  # a value that it cannot take at all
+            found[name] = False
+        else:
+            found[name] = all(np.array_equal(got[key].numpy(), want) for key, want in subject.expected.items())
+    return found
+
+
+def _class_of(subject: Subject) -> Any:
+    if not subject.module.startswith("transformers_modules."):
+        return getattr(importlib.import_module(subject.module), subject.built_by)
+    # The model's own code, from its folder; this process may not have imported it.
+    offered = transformers.AutoConfig.from_pretrained(
+        str(subject.hf), trust_remote_code=subject.trusted, local_files_only=True
+    ).auto_map
+    named = (each for each in offered.values() if isinstance(each, str))
+    reference = next(each for each in named if each.rsplit(".", 1)[-1] == subject.built_by)
+    return get_class_from_dynamic_module(reference, subject.hf, local_files_only=True)
+
+
+def _read_back(built: Built, hf: Path) -> tuple[Any, str]:
+    """The module from `hf/` with the first kind of attention that it has, and that kind's name."""
+    kinds = table("rules")["attention"]
+    for kind in kinds:
+        try:
+            return translated("load_failed", load_model, built.cls, hf, None, kind), kind
+        except ExportFailed as failure:
+            # ValueError is how transformers says that a model has no such attention.
+            if not isinstance(failure.__cause__, ValueError) or kind == kinds[-1]:
+                raise
+    raise AssertionError("the last kind of attention either returns or raises")
+
+
+def _build(job: Job) -> Built:
+    """The module into `hf/`, with its tokenizer where there is one."""
+    model, hf = job.request.model, job.out / "hf"
+    found = None if model.kind == "architecture" else _found(job)
+    if model.weights == "pretrained":
+        if found is None or model.scale != "full":
+            raise ExportFailed(
+                "no_pretrained_weights", f"there are no {model.scale} pretrained weights of {model.name}"
+            )
+        job.say(f"loading {model.name} from {found.weights_from}")
+        folder = fetch_weights(found, model.trust_remote_code)
+        config = settled(_config_in(folder, model.trust_remote_code))
+        auto = _auto_class(job, config)
+        module = translated("load_failed", load_model, auto, folder, config, "eager", model.trust_remote_code)
+        weights_from = found.weights_from
+    else:
+        config = sized_config(_config_in(found.path) if found else default_config(model.identity), model.scale)
+        settle_random(config, job.request.task.name)
+        job.say(f"building {model.name} ({model.scale}, random weights)")
+        auto = auto_class(job.request.task, config.model_type)
+        module = translated("build_failed", random_model, auto, config, job.request.seed)
+        weights_from = f"random, seed {job.request.seed}" + (f", config of {found.weights_from}" if found else "")
+    # With the model's own code, where it was allowed: what runs later is what is kept here.
+    module.save_pretrained(str(hf))
+    tokenizer: Any = None
+    notes: tuple[str, ...] = ()
+    made = model.weights == "random"
+    if made:
+        tokenizer = _make_readers(job, hf, config)
+    else:
+        _copy_readers(folder, hf, TOKENIZER_FILES if "tokens" in job.request.task.inputs else (PROCESSOR,))
+        tokenizer = tokenizer_in(hf) if "tokens" in job.request.task.inputs else None
+        if tokenizer is None and "tokens" in job.request.task.inputs:
+            notes = ("no tokenizer that can be read: inputs are seeded token ids",)
+    return Built(type(module), weights_from, tokenizer, made, notes)
+
+
+def _make_readers(job: Job, hf: Path, config: Any) -> Any:
+    """A tokenizer or an image processor for a model whose weights are random, so that a pipeline of it is whole."""
+    task = job.request.task
+    if "tokens" in task.inputs and family_of(config.model_type)["family"] == "text_encoder":
+        write_tokenizer(hf, config.vocab_size, first_attribute(config, table("rules")["position_limits"]))
+        return tokenizer_in(hf)
+    if task.inputs == ("image",) and family_of(config.model_type)["family"] == "vision":
+        write_processor(hf, config)
+    return None
+
+
+def _found(job: Job) -> Found:
+    """Where the identity's bytes are: by sha256 a local folder, `hub id@what` otherwise, where `what` is a commit (the
+    cache may hold only its config so far) or the words for a copy that is no commit (then the path is that copy)."""
+    model = job.request.model
+    hub_id, _, what = model.identity.partition("@")
+    if model.path is not None and _SHA256.fullmatch(model.identity):
+        return locate(model.path)
+    if model.path is not None and what and model.revision is None:
+        return replace(locate(model.path), weights_from=what)
+    return locate(hub_id, model.revision)
+
+
+def _auto_class(job: Job, config: Any) -> Any:
+    """The Auto class of the task; where the model brings its own code, one that this code offers."""
+    offered = getattr(config, "auto_map", None) or {}
+    if job.request.model.trust_remote_code and offered:
+        for name in job.request.task.auto_classes:
+            if name in offered:
+                return getattr(transformers, name)
+        said = f"its code offers {', '.join(sorted(offered))}; {job.request.task.name} needs"
+        raise ExportUnsupported(f"{said} {' or '.join(job.request.task.auto_classes)}; see --task")
+    return auto_class(job.request.task, config.model_type)
+
+
+def _config_in(folder: Path, trusted: bool = False) -> Any:
+    """transformers' config of a folder; raises ExportFailed when it does not know the architecture."""
+    try:
+        return transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=trusted, local_files_only=True)
+    except (ValueError, OSError, KeyError) as error:
+        raise ExportFailed("unknown_architecture", first_line(error)) from error
+    except Exception as error:  # values of wrong types end in whatever first meets them
+        raise ExportFailed("broken_config", f"{type(error).__name__}: {first_line(error)}") from error
+
+
+def translated(code: str, function: Any, *arguments: Any) -> Any:
+    """What the function returns; what a model's own code raises, of whatever kind, becomes an ExportFailed, and a
+    package that is not here ExportUnsupported."""
+    try:
+        return function(*arguments)
+    except (ExportFailed, ExportUnsupported):
+        raise
+    except ImportError as error:
+        raise ExportUnsupported(first_line(error)) from error
+    except Exception as error:
+        if out_of_memory(error):
+            raise MemoryError(first_line(error)) from error
+        raise ExportFailed(code, f"{type(error).__name__}: {first_line(error)}") from error
+
+
+def _copy_readers(folder: Path, hf: Path, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            if path.is_file():
+                shutil.copyfile(path, hf / path.name)
+
+
+def _reference(module: Any, inputs: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The eager fp32 outputs, and notes; raises ExportFailed when they could prove nothing."""
+    with torch.no_grad():
+        found = translated("forward_failed", outputs_of, module, tensors(inputs))
+    expected = {name: value.detach().numpy() for name, value in found.items()}
+    who = type(module).__name__
+    if not expected:
+        raise ExportFailed("no_outputs", f"{who} gives no tensor")
+    if sentence := broken_numbers(expected):
+        raise ExportFailed("degenerate_output", f"{who}: {sentence}, so no check could fail")
+    flat = {name: flat_numbers({name: array}) for name, array in expected.items()}
+    numbers = [name for name, array in expected.items() if array.dtype.kind == "f" and array.size]
+    said = tuple(sentence for sentence in flat.values() if sentence)
+    if numbers and all(flat[name] for name in numbers):
+        raise ExportFailed("degenerate_output", f"{who}: {said[0]}, so no check could fail")
+    return expected, tuple(f"{sentence}: a weak check" for sentence in said)
