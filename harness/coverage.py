@@ -17,6 +17,7 @@ from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact, Case, Plan, PlannedCase, PlannedRound
 from harness.core.rounds import CaseResult, Round, Run
 from harness.execute.executor import Executor
+from harness.export.forks import ExportForks, ExportLimits
 from harness.measure.machine import fingerprint
 from harness.pipeline import Outcome, new_run_id
 from harness.steps.exporting import Exported, export_all
@@ -32,6 +33,8 @@ from harness.steps.workplace import RealExecutors, Workplace
 from harness.store.live import LiveStore
 
 Results = Sequence[tuple[Case, CaseResult]]
+# Of a tiny model; what takes more will not be found out by waiting.
+EXPORT_LIMITS = ExportLimits(seconds=180.0, bytes=8_000_000_000)
 
 
 def _nobody_listens(results: Results, done: int, total: int) -> None:
@@ -40,10 +43,12 @@ def _nobody_listens(results: Results, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Ways:
-    """How it is carried out: how many models at a time, whether their Artifacts stay, who does the work in one of the
-    places, and who hears of each model that is done (its results, how many models are done, of how many)."""
+    """How it is carried out: how many models at a time, what an export of one may take, whether their Artifacts stay,
+    who does the work in one of the places, and who hears of each model that is done (its results, how many models are
+    done, of how many)."""
 
     jobs: int = 1
+    limits: ExportLimits = EXPORT_LIMITS
     keeps_artifacts: bool = True
     executors: Callable[[], Mapping[str, Executor]] | None = None
     ended: Callable[[Results, int, int], None] = _nobody_listens
@@ -97,13 +102,15 @@ class _Covering:
     async def _place_of_work(self) -> None:
         """One model after the other, with workers and browsers of its own."""
         executors = (self._ways.executors or partial(RealExecutors, self._workplace.seeing))()
-        place = replace(self._workplace, executors=executors)
+        forks = ExportForks(self._ways.limits)
+        place = replace(self._workplace, executors=executors, export=forks.run)
         try:
             while self._waiting:
                 await self._model(self._waiting.popleft(), place)
         finally:
             for executor in executors.values():
                 await asyncio.shield(executor.close())
+            await asyncio.shield(forks.close())
 
     async def _model(self, points: Sequence[PlannedCase], place: Workplace) -> None:
         policy = self._records.run.plan.policy

@@ -26,7 +26,7 @@ async def export_all(plan: Plan, workplace: Workplace) -> Exported:
 
     What is reused needs no Artifact.
     """
-    exporting = _Exporting(workplace, ArtifactCache(workplace.artifacts))
+    exporting = _Exporting(workplace, ArtifactCache(workplace.artifacts, workplace.export))
     artifacts: dict[str, Artifact] = {}
     planned: list[PlannedCase] = []
     for point in plan.cases:

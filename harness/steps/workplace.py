@@ -11,6 +11,7 @@ from harness.core.rounds import CaseResult, Round
 from harness.execute.doors import Reception
 from harness.execute.executor import Executor, Lingers, Probes
 from harness.execute.seeing import NOBODY, Seeing
+from harness.export.process import RunWorker, run_worker
 from harness.measure.host import memory_of_tree, reset_peaks_of_tree
 from harness.measure.usage import usage_since
 
@@ -33,12 +34,13 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where things lie and who does the work."""
+    """Where things lie and who does the work; `export` speaks with the exporter."""
 
     database: Path
     executors: Mapping[str, Executor]  # "native", "page"
     watcher: Watcher
     seeing: Seeing = NOBODY
+    export: RunWorker = run_worker
 
     @property
     def artifacts(self) -> Path:
