@@ -17,7 +17,6 @@ DATA = {
     "tsconfig.json": "types of the page, from JSDoc, checked strictly",
     "backend.json": "what the backend offers, read by the conductor as data",
     "catalogue.json": "the architectures as the pinned transformers knows them; made by `describe --write`",
-    "architectures.json": "which architectures are in the catalogue",
     "exceptions.json": "what the rules cannot say of one architecture, each with its reason",
     "families.json": "which registries of transformers make which family",
     "packaged.json": "hub ids whose weights come in a Python package",

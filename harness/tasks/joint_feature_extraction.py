@@ -1,0 +1,12 @@
+"""Features of text together with images, audio or layout."""
+
+DESCRIBE = {
+    "name": "joint-feature-extraction",
+    "title": "Features of text together with images, audio or layout",
+    "auto_classes": ["AutoModel"],
+    "inputs": ["forward"],
+    "item": "sequence",
+    "length_default": 16,
+    "phases": ["prepare", "load", "first", "warm", "sample"],
+    "agreement": "none",
+}

@@ -1,0 +1,12 @@
+"""Text to speech or music, one forward pass."""
+
+DESCRIBE = {
+    "name": "text-to-audio",
+    "title": "Text to speech or music, one forward pass",
+    "auto_classes": ["AutoModelForTextToWaveform", "AutoModelForTextToSpectrogram", "AutoModelForSpeechSeq2Seq"],
+    "inputs": ["forward"],
+    "item": "clip",
+    "length_default": 16,
+    "phases": ["prepare", "load", "first", "warm", "sample"],
+    "agreement": "none",
+}

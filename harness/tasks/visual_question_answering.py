@@ -1,0 +1,12 @@
+"""Question answering over an image."""
+
+DESCRIBE = {
+    "name": "visual-question-answering",
+    "title": "Question answering over an image",
+    "auto_classes": ["AutoModelForVisualQuestionAnswering"],
+    "inputs": ["forward"],
+    "item": "image",
+    "length_default": 16,
+    "phases": ["prepare", "load", "first", "warm", "sample"],
+    "agreement": "none",
+}
