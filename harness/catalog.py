@@ -151,8 +151,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserMistake:
     """The error for a name that nobody knows, with the nearest that somebody does."""
     names = sorted(known)
     near = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.5)
-    listed = ", ".join(names[:_MOST_LISTED]) + (
-        f" and {len(names) - _MOST_LISTED} more" if names[_MOST_LISTED:] else ""
-    )
-    hint = f"did you mean {near[0]}?" if near else f"known: {listed}"
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names[:_MOST_LISTED])}{more}"
     return UserMistake(f"unknown_{kind}", f"there is no {kind} named {one_line(name, 100)!r}", hint)

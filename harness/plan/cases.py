@@ -264,7 +264,7 @@ def _places_of(backend: Backend, platform: str, device: str, selection: Selectio
 
 
 def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
-    """The Task, and why it cannot be when the model's architecture is not in the catalogue."""
+    """The Task, and why it cannot be: the model's architecture is not in the catalogue, or has no class for it."""
     tasks = catalog.tasks()
     if selection.task is not None and selection.task not in tasks:
         raise catalog.unknown("task", selection.task, tasks)
@@ -276,6 +276,9 @@ def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
     if known is None:
         reason = f"architecture {model.architecture!r} is not in the catalogue: see `harness models`"
         return tasks[selection.task or "feature-extraction"], reason
+    fits = catalog.fitting_tasks().get(known.name, {})
+    if selection.task and model.kind == "architecture" and selection.task not in fits:
+        return tasks[selection.task], f"{known.name} does {', '.join(fits)} here, not {selection.task}"
     return tasks[selection.task or known.task], None
 
 

@@ -32,6 +32,12 @@ def reasons() -> dict[str, str]:
     return {name: rule["reason"] for name, rule in _rules().items()}
 
 
+def well_known() -> tuple[str, ...]:
+    """Architectures that somebody chose by name for a set."""
+    chosen = (name for set_name, rule in _rules().items() if "models" in rule for name in sets()[set_name])
+    return tuple(dict.fromkeys(chosen))
+
+
 def families() -> dict[str, tuple[str, ...]]:
     """Family → its architectures, in the catalogue's order; the largest family first."""
     found: dict[str, list[str]] = defaultdict(list)

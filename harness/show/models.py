@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog
-from harness.plan.sets import families, reasons, sets
+from harness.plan.sets import families, reasons, sets, well_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,10 +65,9 @@ def models_as_json(found: Sequence[Architecture]) -> dict[str, Any]:
 
 def family_tables() -> list[Table]:
     """The families, how many architectures they have and some that are well known; and the sets."""
-    known = [name for names in sets().values() for name in names]
     kinds, named = _table("family", ">architectures", "such as"), _table("set", ">architectures", "why")
     for family, names in families().items():
-        examples = list(dict.fromkeys([*(name for name in known if name in names), *names]))[:_EXAMPLES]
+        examples = list(dict.fromkeys([*(name for name in well_known() if name in names), *names]))[:_EXAMPLES]
         kinds.add_row(family, str(len(names)), ", ".join(examples))
     for name, reason in reasons().items():
         named.add_row(name, str(len(sets()[name])), reason)

@@ -64,7 +64,7 @@ def test_a_sample_is_always_the_same_and_has_two_of_each_family() -> None:
     assert sample == asked(all=True, sample=60) and len(sample) == 60
     counts = Counter(catalog.architectures()[name].family for name in sample)
     assert counts.keys() == sets.families().keys() and min(counts.values()) >= 2
-    biggest, smallest = list(sets.families())[0], list(sets.families())[-1]
+    biggest, *_, smallest = sets.families()
     assert counts[biggest] > counts[smallest]
 
 
@@ -113,3 +113,9 @@ def test_every_architecture_can_be_planned_but_not_times_everything() -> None:
     with pytest.raises(UserMistake) as caught:
         plan(all=True, batch_size=tuple(range(1, 101)))
     assert caught.value.code == "too_many_cases" and "--sample" in str(caught.value.hint)
+
+
+def test_a_task_that_an_architecture_cannot_do_says_what_it_can() -> None:
+    cases = {point.case.model.name: point for point in plan(set="key-models", task="text-generation").cases}
+    assert cases["llama"].outcome is None and cases["bert"].outcome is None
+    assert cases["vit"].outcome == "unsupported" and "image-classification" in str(cases["vit"].reason)

@@ -58,7 +58,7 @@ def test_sizes_are_short(parameters: int | None, text: str) -> None:
 
 def test_no_words_show_the_families_and_the_sets_not_hundreds_of_lines() -> None:
     shown = harness().stdout
-    assert len(shown.splitlines()) < 30
+    assert len(shown.splitlines()) < 50
     assert {entry.family for entry in catalog.architectures().values()} <= set(shown.split())
     assert "key-models" in shown and "whisper" in shown
 
