@@ -23,6 +23,8 @@ from harness.core.text import one_line
 
 ROOT = Path(__file__).parent.parent
 PAGE_ROOT = ROOT / "browser_assets"
+# Of hundreds of names nobody reads more.
+_MOST_LISTED = 60
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,22 @@ def metrics() -> dict[str, Metric]:
 @cache
 def architectures() -> dict[str, Architecture]:
     """The catalogue made by `python -m exporters.worker describe --write`, for the pinned transformers."""
-    catalogue = json.loads((ROOT / "exporters" / "catalogue.json").read_text(encoding="utf-8"))
     return {
-        name: Architecture.model_validate({"name": name, **entry}) for name, entry in catalogue["architectures"].items()
+        name: Architecture.model_validate({"name": name, **entry})
+        for name, entry in _catalogue()["architectures"].items()
     }
+
+
+def fitting_tasks() -> dict[str, dict[str, str]]:
+    """Architecture → every task that it can do → the class that does it; its own task first."""
+    fits: dict[str, dict[str, str]] = _catalogue()["tasks"]
+    return fits
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((ROOT / "exporters" / "catalogue.json").read_text(encoding="utf-8"))
+    return read
 
 
 def platforms() -> dict[str, list[Backend]]:
@@ -137,5 +151,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserMistake:
     """The error for a name that nobody knows, with the nearest that somebody does."""
     names = sorted(known)
     near = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names[:_MOST_LISTED])}{more}"
     return UserMistake(f"unknown_{kind}", f"there is no {kind} named {one_line(name, 100)!r}", hint)

@@ -18,9 +18,10 @@ DATA = {
     "backend.json": "what the backend offers, read by the conductor as data",
     "catalogue.json": "the architectures as the pinned transformers knows them; made by `describe --write`",
     "exceptions.json": "what the rules cannot say of one architecture, each with its reason",
-    "families.json": "which registries of transformers make which family",
+    "families.json": "rules that give each architecture its family and tasks; named exceptions, each with its reason",
     "packaged.json": "hub ids whose weights come in a Python package",
     "rules.json": "size attributes and their tiny values",
+    "sets.json": "named sets of architectures, each with its reason",
     "sentences.txt": "the real sentences that pretrained text models read",
 }
 _LONGEST = 110

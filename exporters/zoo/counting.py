@@ -22,13 +22,15 @@ LIMIT_BYTES = 6 * 1024**3
 _AT_ONCE = 2
 
 
-def count_all(chosen: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Architecture → Auto class, to architecture → {"parameters", "reason"}; some are counted at a time."""
-    waiting, running, counted = list(chosen.items()), {}, {}
+def count_all(classes: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Architecture → class, to architecture → {"parameters", "reason"}; some are counted at a time."""
+    waiting = list(classes.items())
+    running: dict[str, tuple[int, int, float]] = {}
+    counted: dict[str, dict[str, Any]] = {}
     while waiting or running:
         while waiting and len(running) < _AT_ONCE:
-            name, auto = waiting.pop(0)
-            running[name] = _start(name, auto)
+            name, built_by = waiting.pop(0)
+            running[name] = _start(name, built_by)
         for name, (child, pipe, began) in list(running.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
             if not ended and time.monotonic() - began > LIMIT_SECONDS:
@@ -38,18 +40,19 @@ def count_all(chosen: dict[str, str]) -> dict[str, dict[str, Any]]:
                 counted[name] = _read(pipe, status)
                 del running[name]
         time.sleep(0.005)
-    return {name: counted[name] for name in chosen}
+    return {name: counted[name] for name in classes}
 
 
-def count(architecture: str, auto: str) -> int:
-    """Parameters of what the Auto class builds from the default config; raises whatever building raises."""
+def count(architecture: str, built_by: str) -> int:
+    """Parameters of that class, built from the default config; raises whatever building raises."""
     config = default_config(architecture)
+    # Not by the Auto class: where several classes are listed it looks for one in the config, which has none by default.
     with torch.device("meta"):
-        model = getattr(transformers, auto).from_config(config)
+        model = getattr(transformers, built_by)._from_config(config)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _start(architecture: str, auto: str) -> tuple[int, int, float]:
+def _start(architecture: str, built_by: str) -> tuple[int, int, float]:
     reader, writer = os.pipe()
     began = time.monotonic()
     # A fork, not a fresh interpreter: the imports take seconds, and there are hundreds to count.
@@ -62,7 +65,7 @@ def _start(architecture: str, auto: str) -> tuple[int, int, float]:
         torch.set_num_threads(1)
         try:
             with quiet():
-                said = {"parameters": count(architecture, auto), "reason": None}
+                said: dict[str, Any] = {"parameters": count(architecture, built_by), "reason": None}
         except Exception as error:  # whatever a class raises is why it cannot be built
             said = {"parameters": None, "reason": f"{type(error).__name__}: {' '.join(str(error).split())[:240]}"}
         os.write(writer, json.dumps(said).encode())

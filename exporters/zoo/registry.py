@@ -16,7 +16,6 @@ from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from exporters.seam import ExportFailed, ExportUnsupported
-from exporters.zoo.counting import count_all
 from exporters.zoo.data import table
 from harness.core.nouns import Task
 
@@ -37,13 +36,12 @@ class Taken:
 
 def describe(tasks: Iterable[Task]) -> dict[str, Any]:
     """The catalogue, parameters counted: minutes. See `classified` for what it holds."""
-    known = tuple(tasks)
-    catalogue = classified(known)
-    chosen = {
-        name: next(auto for auto in _task(known, entry["task"]).auto_classes if _listed(auto, name))
-        for name, entry in catalogue["architectures"].items()
-    }
-    for name, counted in count_all(chosen).items():
+    # It forks and limits processes, which not every system that exports has.
+    from exporters.zoo.counting import count_all
+
+    catalogue = classified(tasks)
+    classes = {name: entry["built_by"] for name, entry in catalogue["architectures"].items()}
+    for name, counted in count_all(classes).items():
         entry = catalogue["architectures"][name]
         entry["parameters"] = counted["parameters"]
         if counted["reason"]:

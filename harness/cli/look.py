@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import absolute, db_option, json_option, stdout_console
+from harness.cli.options import Several, absolute, db_option, given, json_option, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from harness.analyse.comparison import Comparison
     from harness.core.rounds import Run
     from harness.show.table import Results
+
+_MORE_MODELS = "harness models WORDS searches; --family, --task and --set narrow; --all lists everything"
 
 
 @click.command()
@@ -42,22 +44,36 @@ def doctor(as_json: bool) -> int:
 
 @click.command()
 @click.argument("words", nargs=-1)
+@click.option("--family", type=Several(), multiple=True, help="Of these families only: vision,audio,…")
+@click.option("--task", help="That can do this task.")
+@click.option("--set", "of_set", type=Several(), multiple=True, help="Of these named sets only: key-models, small, …")
+@click.option("--all", "everything", is_flag=True, help="List all, where nothing narrows it.")
 @json_option
-def models(words: tuple[str, ...], as_json: bool) -> int:
-    """The catalogue: architectures by name, family and task; WORDS narrow it."""
+def models(words: tuple[str, ...], as_json: bool, everything: bool, **narrowed: Any) -> int:
+    """The catalogue: WORDS are looked for in names, families, tasks, modalities and sets."""
     from harness import catalog
+    from harness.plan.sets import family_named, set_named
+    from harness.show.models import family_tables, find, models_as_json, models_table, nearest
 
-    entries = [entry.model_dump() for entry in catalog.architectures().values()]
-    found = [entry for entry in entries if all(word.lower() in json.dumps(entry).lower() for word in words)]
+    asked = given(narrowed)
+    wanted = [family_named(name) for name in asked.get("family", ())]
+    chosen = [set_named(name) for name in asked.get("of_set", ())]
+    if (task := asked.get("task")) and task not in catalog.tasks():
+        raise catalog.unknown("task", task, catalog.tasks())
+    found = find(words, wanted, task, chosen)
     if as_json:
-        click.echo(json.dumps({"architectures": found}))
+        click.echo(json.dumps(models_as_json(found)))
         return 0
-    for entry in found:
-        size = f"{entry['parameters'] / 1e6:.0f}M"
-        click.echo(f"{entry['name']:12} {entry['family']:16} {entry['task']:30} {size:>7}  {entry['title']}")
-    if not found:
-        near = catalog.unknown("model", " ".join(words), catalog.architectures()).hint
-        click.echo(f"nothing matches {' '.join(words)!r}; {near}", err=True)
+    if not (words or asked or everything):
+        kinds, named = family_tables()
+        stdout_console().print(kinds, "", named, "", _MORE_MODELS, sep="\n", highlight=False, markup=False)
+        return 0
+    if found:
+        stdout_console().print(models_table(found), highlight=False)
+    else:
+        near = nearest(words)
+        hint = f"did you mean {', '.join(near)}?" if near else "`harness models` shows the families"
+        click.echo(f"nothing matches {' '.join(words)!r}; {hint}", err=True)
     return 0
 
 

@@ -38,6 +38,7 @@ from harness.plan.asked_versions import (
 from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
 from harness.plan.order import names_of
 from harness.plan.selection import Selection
+from harness.plan.sets import models_asked
 
 # Planning takes some 0.2 ms a point: what is beyond this is a slip, and would look like a hang.
 MOST_POINTS = 50_000
@@ -97,8 +98,9 @@ def make_plan(
     for unused in [name for name in selection.backend if all(place[0].name != name for place in places)]:
         offered = ", ".join(catalog.backends()[unused].platforms)
         raise UserMistake("unused_backend", f"no --hardware asked for has backend {unused}", f"it has {offered}")
-    _refuse_too_many(selection, len(places))
-    models = [resolve_model(name, selection, lookup) for name in selection.model]
+    names = models_asked(selection)
+    _refuse_too_many(selection, len(names) * len(places))
+    models = [resolve_model(name, selection, lookup) for name in names]
     planned: dict[str, PlannedCase] = {}
     for model in models:
         task, doubt = _task_of(model, selection)
@@ -157,14 +159,14 @@ def _with_exact_versions(selection: Selection, published: Published) -> Selectio
     return selection.model_copy(update={"browser": browsers, "runtime": runtimes})
 
 
-def _refuse_too_many(selection: Selection, places: int) -> None:
-    points = math.prod(
-        max(1, len(values)) for values in (selection.model, selection.precision, selection.batch_size, selection.length)
-    )
-    if points * places > MOST_POINTS:
+def _refuse_too_many(selection: Selection, models_and_places: int) -> None:
+    swept = (selection.precision, selection.batch_size, selection.length)
+    points = models_and_places * math.prod(max(1, len(values)) for values in swept)
+    if points > MOST_POINTS:
+        many = "take a --sample of the architectures, or " if selection.all or selection.family else ""
         raise UserMistake(
-            "too_many_cases", f"the selection has {points * places:,} points, more than {MOST_POINTS:,}",
-            "ask for fewer values at once, in several runs",
+            "too_many_cases", f"the selection has {points:,} points, more than {MOST_POINTS:,}",
+            f"{many}ask for fewer values at once, in several runs",
         )  # fmt: skip
 
 
@@ -284,7 +286,7 @@ def _places_of(backend: Backend, platform: str, device: str, selection: Selectio
 
 
 def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
-    """The Task, and why it cannot be when the model's architecture is not in the catalogue."""
+    """The Task, and why it cannot be: the model's architecture is not in the catalogue, or has no class for it."""
     tasks = catalog.tasks()
     if selection.task is not None and selection.task not in tasks:
         raise catalog.unknown("task", selection.task, tasks)
@@ -294,8 +296,11 @@ def _task_of(model: Model, selection: Selection) -> tuple[Task, str | None]:
     if known is None and model.trust_remote_code:  # its own code says what it is; the exporter sees whether it fits
         return tasks[selection.task or "feature-extraction"], None
     if known is None:
-        reason = f"architecture {model.architecture!r} is not in the catalogue: {', '.join(catalog.architectures())}"
+        reason = f"architecture {model.architecture!r} is not in the catalogue: see `harness models`"
         return tasks[selection.task or "feature-extraction"], reason
+    fits = catalog.fitting_tasks().get(known.name, {})
+    if selection.task and model.kind == "architecture" and selection.task not in fits:
+        return tasks[selection.task], f"{known.name} does {', '.join(fits)} here, not {selection.task}"
     return tasks[selection.task or known.task], None
 
 

@@ -28,6 +28,10 @@ class Selection(Frozen):
     """SELECTION of the command line; tuples are sweeps."""
 
     model: tuple[str, ...] = ()
+    family: tuple[StrictStr, ...] = ()
+    set: tuple[StrictStr, ...] = ()
+    all: StrictBool = False
+    sample: Size | None = None
     task: str | None = None
     mode: Literal["inference", "training"] = "inference"
     weights: Literal["pretrained", "random"] | None = None
@@ -173,7 +177,7 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
         where = str(first["loc"][0]).replace("_", "-") if first["loc"] else "selection"
         said = one_line(str(first["msg"]), 200)
         raise UserMistake("bad_value", f"--{where}: {said}", "see `harness run --help`") from error
-    if not selection.model:
+    if not (selection.model or selection.family or selection.set or selection.all):
         raise UserMistake("no_model", "no model was asked for", "try: harness run --model bert --scale tiny")
     return selection
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.exporters.asking import (
-    DEFAULT_TASK,
     MINILM,
     Exported,
     architecture_request,
@@ -205,8 +204,3 @@ def test_of_a_wrong_graph_only_the_module_is_kept(
     assert made.artifact.onnx == {} and made.artifact.work is None
     assert not (tmp_path / "onnx").exists() and not (tmp_path / ".making").exists()
     np.testing.assert_allclose(module_outputs(made)["logits"], made.arrays("expected")["logits"], rtol=1e-4, atol=1e-5)
-
-
-def test_every_architecture_of_the_zoo_is_tried_here() -> None:
-    known = json.loads((Path(__file__).parents[2] / "exporters/zoo/architectures.json").read_text())
-    assert set(known) == set(INPUTS) == set(DEFAULT_TASK)
