@@ -21,6 +21,7 @@ from harness.core.nouns import Graph, Lack
 
 FOLDER = "onnx/fp32"
 FILE = "model.onnx"
+_NOT_BEGUN = ("no_attention", "export_unsupported")
 _STAGES = ("export", "load", "run", "agree")  # how far an attempt came
 
 
@@ -84,7 +85,7 @@ def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Pat
             notes.append(f"{attempt} failed: {code}: {failure}")
             job.say(notes[-1])
             lack = Lack(stage=_stage_of(code), code=code, reason=f"{attempt}: {failure}")
-            if best is None or _STAGES.index(lack.stage) > _STAGES.index(best.stage):
+            if best is None or _reached(lack) > _reached(best):
                 best = lack
             shutil.rmtree(path.parent, ignore_errors=True)
             continue
@@ -97,6 +98,11 @@ def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Pat
             versions=versions(exporters()[attempt.name][1]["packages"]),
         )  # fmt: skip
     return replace(base, lacks={"onnx": best} if best else {}, notes=(*base.notes, *notes))
+
+
+def _reached(lack: Lack) -> int:
+    """How far an attempt came; one that could not begin is the least of reasons."""
+    return -1 if lack.code in _NOT_BEGUN else _STAGES.index(lack.stage)
 
 
 def _stage_of(code: str) -> Any:
@@ -152,6 +158,8 @@ def _telling(error: BaseException) -> str:
     while deepest.__cause__ is not None:
         deepest = deepest.__cause__
     said = first_line(deepest)
+    if type(error).__module__.startswith("torch.onnx"):
+        return f"{type(deepest).__name__}: {said}"  # its own first line is a banner
     return said if deepest is error else f"{first_line(error)[:80]} … {type(deepest).__name__}: {said}"
 
 

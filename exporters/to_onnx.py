@@ -17,6 +17,7 @@ from typing import Any
 
 from exporters.seam import Subject
 from exporters.subject import module_of, outputs_of, tensors
+from exporters.translations import register_translations
 
 VARIANTS = ("sdpa", "eager")  # kinds of attention
 
@@ -25,6 +26,7 @@ def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
     """Write the graph and its external data."""
     from transformers.exporters import OnnxConfig, OnnxExporter
 
+    register_translations()
     module = module_of(subject, variant)
     forward = module.forward
 

@@ -15,12 +15,14 @@ import torch
 
 from exporters.flat import Flat, sample
 from exporters.seam import Subject
+from exporters.translations import register_translations
 
 VARIANTS = ("eager",)  # kind of attention
 
 
 def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
     """Write the graph and its external data."""
+    register_translations()
     flat = Flat(subject, variant)
     with torch.no_grad():
         torch.onnx.export(

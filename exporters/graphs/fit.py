@@ -9,6 +9,10 @@ import onnx
 
 from exporters.seam import ExportFailed
 
+# Integer inputs that say how the others are laid out (how many patches an image has, which token stands for one). Code
+# reads them as numbers, to make shapes of them; an exported graph has them fixed, as it has all shapes.
+LAYOUT = ("grid_thw", "_sizes", "_shapes", "_lens", "_lengths", "_counts", "mm_token_type_ids")
+
 
 def fit(
     path: Path,
@@ -31,8 +35,9 @@ def fit(
     if absent := [name for name in expected if name not in gives]:
         raise ExportFailed("outputs_differ", f"the graph does not give {', '.join(absent)}")
     lost = [name for name in inputs if name not in takes]
-    if needed := [name for name, ignored in ignores(lost).items() if not ignored]:
-        raise ExportFailed("inputs_differ", f"the graph does not take {', '.join(needed)}, which the module needs")
+    needed = [name for name, ignored in ignores(lost).items() if not ignored]
+    if wrong := [name for name in needed if not name.endswith(LAYOUT) or inputs[name].dtype.kind not in "iu"]:
+        raise ExportFailed("inputs_differ", f"the graph does not take {', '.join(wrong)}, which the module needs")
     for name in lost:
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.asarray(inputs[name]).dtype)
         takes[name] = onnx.helper.make_tensor_value_info(name, kind, inputs[name].shape)
@@ -41,7 +46,10 @@ def fit(
         _replace(graph.output, [gives[name] for name in expected])
         onnx.save(model, str(path))
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    return opset, (f"inputs that the graph does not read: {', '.join(lost)}",) if lost else ()
+    free = [name for name in lost if name not in needed]
+    notes = (f"inputs that make no difference, which the graph does not read: {', '.join(free)}",) if free else ()
+    fixed = (f"inputs that are fixed in the graph, as shapes are: {', '.join(needed)}",) if needed else ()
+    return opset, (*notes, *fixed)
 
 
 def _replace(values: Any, wanted: list[Any]) -> None:

@@ -1,0 +1,32 @@
+"""A module that becomes no graph is measured by what reads it; all that needs the graph fails with the reason."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.exporters.test_hostile_folders import harness, own_model
+
+
+@pytest.fixture
+def without_graph(tmp_path: Path) -> Path:
+    """A model with an operator that ONNX does not have, nor a way to compute it."""
+    folder = own_model(tmp_path / "own", tmp_path / "marker")
+    code = folder / "modeling_own.py"
+    told = code.read_text().replace(
+        "        return Base", "        hidden = torch.linalg.qr(hidden).R\n        return Base"
+    )
+    assert "linalg" in told
+    code.write_text(told)
+    return folder
+
+
+def test_pytorch_is_measured_and_the_graphs_backends_say_why_not(without_graph: Path, tmp_path: Path) -> None:
+    what = ("--model", str(without_graph), "--hardware", "cpu,onnxruntime", "--length", "8", "--trust-remote-code")
+    much = ("--rounds", "1", "--budget", "400ms", "--precision", "fp32,int8")
+    _, said, errors = harness(tmp_path, "run", *what, *much)
+    cases = {(case["platform"], case["precision"]): case for case in said["cases"]}
+    assert cases["cpu", "fp32"]["outcome"] == "ok" and cases["cpu", "fp32"]["correct"]["checked"], errors
+    for precision in ("fp32", "int8"):
+        case = cases["onnxruntime", precision]
+        assert (case["outcome"], case["code"]) == ("failed", "export_failed"), case
+        assert case["reason"].startswith("export: ") and "linalg" in case["reason"]
