@@ -49,7 +49,7 @@ def asked_of(asked: dict[str, Any], devices: tuple[str, ...], demo: dict[str, An
 
     for name in devices:
         refuse_bad_device_name(name)
-    if "model" not in asked:
+    if asked.keys().isdisjoint(("model", "family", "set", "all")):
         asked = {**demo, **asked, "hardware": asked.get("hardware", _PLATFORMS)}
     attached = tuple(f"attached@{name}" for name in devices) or ("attached",)
     others = asked.get("browser", ())

@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModel"],
     "inputs": ["forward"],
     "item": "sequence",
+    # CLIP's kind reads no more than 77 tokens, often 64: a line of text goes into all of them.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModelForTextToWaveform", "AutoModelForTextToSpectrogram", "AutoModelForSpeechSeq2Seq"],
     "inputs": ["forward"],
     "item": "clip",
+    # A short sentence: the audio is what costs.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModelForVisualQuestionAnswering"],
     "inputs": ["forward"],
     "item": "image",
+    # A question; ViLT reads no more than 40 tokens.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModel"],
     "inputs": ["forward"],
     "item": "clip",
+    # A label in a few words.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

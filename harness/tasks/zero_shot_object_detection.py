@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModelForZeroShotObjectDetection"],
     "inputs": ["forward"],
     "item": "image",
+    # What OWL-ViT reads: 16 tokens.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

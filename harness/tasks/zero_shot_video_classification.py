@@ -6,6 +6,7 @@ DESCRIBE = {
     "auto_classes": ["AutoModel"],
     "inputs": ["forward"],
     "item": "video",
+    # A label in a few words; X-CLIP reads no more than 77 tokens.
     "length_default": 16,
     "phases": ["prepare", "load", "first", "warm", "sample"],
     "agreement": "none",

@@ -119,3 +119,11 @@ def test_a_task_that_an_architecture_cannot_do_says_what_it_can() -> None:
     cases = {point.case.model.name: point for point in plan(set="key-models", task="text-generation").cases}
     assert cases["llama"].outcome is None and cases["bert"].outcome is None
     assert cases["vit"].outcome == "unsupported" and "image-classification" in str(cases["vit"].reason)
+
+
+def test_a_device_that_is_attached_for_a_set_gets_no_model_of_the_demo() -> None:
+    from harness.cli.attaching import asked_of
+
+    demo = {"model": ("org/name",), "budget": "1s"}
+    assert "model" not in asked_of({"set": ("key-models",)}, (), demo)
+    assert asked_of({}, (), demo)["model"] == ("org/name",)
