@@ -13,7 +13,7 @@ _LATE = (
     "torch.onnx._internal.exporter._compat", "torch._inductor.codecache", "torch.fx.passes._tensorify_python_scalars",
     *(f"torch.onnx._internal.torchscript_exporter.symbolic_opset{number}" for number in range(7, 21)),
     "transformers.convert_slow_tokenizer", "transformers.generation.utils", "transformers.modeling_layers",
-    "transformers.models.auto.modeling_auto", "transformers.exporters",
+    "transformers.models.auto.modeling_auto", "transformers.exporters.exporter_onnx",
 )  # fmt: skip
 
 
@@ -28,8 +28,11 @@ def warm() -> None:
             with contextlib.suppress(ImportError):
                 import_module(name)
         with contextlib.suppress(ImportError):
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
             from transformers.exporters.utils import apply_patches
 
+            # Reads the type hints of hundreds of translations, and keeps what it read.
+            ONNXRegistry.from_torchlib()
             # Finds what its patches are for, dozens of models, and so imports them.
             with apply_patches("dynamo"), apply_patches("onnx"):
                 pass

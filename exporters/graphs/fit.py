@@ -41,7 +41,7 @@ def fit(
     for name in lost:
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.asarray(inputs[name]).dtype)
         takes[name] = onnx.helper.make_tensor_value_info(name, kind, inputs[name].shape)
-    if list(gives) != list(expected) or list(takes) != list(inputs):
+    if lost or list(gives) != list(expected) or list(takes) != list(inputs):
         _replace(graph.input, [takes[name] for name in inputs])
         _replace(graph.output, [gives[name] for name in expected])
         onnx.save(model, str(path))
