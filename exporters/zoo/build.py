@@ -4,15 +4,16 @@ General rules over attribute names (`rules.json`) make a config tiny; what they 
 data with a reason (`exceptions.json`), never a branch here.
 """
 
-from math import gcd
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig
 
-from exporters.seam import ExportFailed
+from exporters.seam import ExportFailed, ExportUnsupported
 from exporters.zoo.data import first_attribute, table
+from exporters.zoo.tiny import tiny_config
+from exporters.zoo.weights import build
 
 
 def default_config(architecture: str) -> Any:
@@ -30,10 +31,7 @@ def default_config(architecture: str) -> Any:
 def sized_config(config: Any, scale: str) -> Any:
     """The config at `scale` (`tiny` or `full`), set up for one forward pass without a cache."""
     if scale == "tiny":
-        exceptions = table("exceptions").get(config.model_type, {}).get("tiny", {})
-        config = type(config)(**{**_tiny_values(config.to_dict()), **exceptions})
-        for whole, part in table("rules")["heads_divide"]:
-            _make_divide(config, whole, part)
+        config = tiny_config(config)
     return settled(config)
 
 
@@ -59,9 +57,17 @@ def settle_random(config: Any, task: str) -> None:
 
 def random_model(auto: Any, config: Any, seed: int) -> Any:
     """A module in float32 and eval mode whose weights follow from the seed."""
-    torch.manual_seed(seed)
-    # Every model has eager attention; the kind does not change the weights.
-    return auto.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    # A list of names is looked through where a class has several models; a config that was never saved has None.
+    config.architectures = config.architectures or []
+    # Eager attention where the class has it; the kind does not change the weights.
+    try:
+        return build(lambda: auto.from_config(config, attn_implementation="eager", dtype=torch.float32), seed)
+    except ImportError as error:
+        raise ExportUnsupported(_package_of(error)) from error
+    except ValueError as error:
+        if "attention" not in str(error):
+            raise
+        return build(lambda: auto.from_config(config, dtype=torch.float32), seed)
 
 
 def load_model(
@@ -105,24 +111,7 @@ def check_length(model: Any, length: int | None) -> int | None:
     return length if length is not None else limit
 
 
-def _tiny_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of a config (nested ones too) with every known size made tiny."""
-    rules = table("rules")
-    small = dict(values)
-    for name, value in values.items():
-        if isinstance(value, dict) and "model_type" in value:
-            small[name] = _tiny_values(value)
-        elif name in rules["tiny"] and value is not None:
-            small[name] = rules["tiny"][name]
-    vocabulary = small.get("vocab_size")
-    if isinstance(vocabulary, int):
-        for name, value in small.items():
-            if name.endswith("_token_id") and isinstance(value, int) and value >= vocabulary:
-                small[name] = rules["special_tokens"].get(name, rules["special_tokens"]["other"])
-    return small
-
-
-def _make_divide(config: Any, whole: str, part: str) -> None:
-    size, count = getattr(config, whole, None), getattr(config, part, None)
-    if isinstance(size, int) and isinstance(count, int) and size % count:
-        setattr(config, part, gcd(size, count))
+def _package_of(error: ImportError) -> str:
+    """The sentence of transformers that names the package which a class needs."""
+    sentence = " ".join(str(error).split()).split(" but it was not found")[0]
+    return sentence.split(". ")[0]

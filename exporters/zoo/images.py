@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from exporters.zoo.inputs import Ask, image_size, smooth
+from exporters.zoo.inputs import Ask, image_size
+from exporters.zoo.recipes import smooth
 
 PROCESSOR = "preprocessor_config.json"
 CHANNELS = 3

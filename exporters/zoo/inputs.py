@@ -16,17 +16,20 @@ import numpy as np
 
 from exporters.seam import ExportFailed, ExportUnsupported
 from exporters.zoo.data import first_attribute, sentences, table
+from exporters.zoo.forward import forward_inputs
+from exporters.zoo.recipes import random_ids, shifted, smooth
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What the inputs must fit; `tokenizer` reads the sentences, None gives seeded token ids."""
+    """What the inputs must fit. `tokenizer` reads the sentences, None gives seeded ids; `module` says what it takes."""
 
     config: Any
     batch_size: int
     length: int | None
     seed: int
     tokenizer: Any = None
+    module: Any = None
 
     def random(self, role: str) -> np.random.Generator:
         """Numbers of this role only, so that adding a role does not change the others'."""
@@ -34,12 +37,30 @@ class Ask:
 
 
 def make_inputs(roles: Iterable[str], ask: Ask) -> dict[str, Any]:
-    """All inputs by name, in the order of the roles; raises ExportUnsupported for a role without a rule."""
+    """All inputs by name, in the order of the roles; with a module, exactly what its forward takes and needs.
+
+    Raises ExportUnsupported for a role without a rule, ExportFailed `forward_…` for what the module needs and no rule
+    makes.
+    """
+    roles = tuple(roles)
+    if ask.module is not None:
+        return forward_inputs(ask, _read_roles(roles, ask))
     made: dict[str, Any] = {}
     for role in roles:
         if role not in ROLES:
             raise ExportUnsupported(f"no rule makes inputs of the role {role!r}")
         made |= ROLES[role](ask)
+    return made
+
+
+def _read_roles(roles: tuple[str, ...], ask: Ask) -> dict[str, Any]:
+    """What a tokenizer reads for the roles of text, by name; without a tokenizer nothing."""
+    if ask.tokenizer is None:
+        return {}
+    made: dict[str, Any] = {}
+    for role in roles:
+        if role in ("tokens", "decoder_tokens"):
+            made |= ROLES[role](ask)
     return made
 
 
@@ -64,7 +85,7 @@ def _tokens(ask: Ask) -> dict[str, Any]:
         raise ExportFailed("length_missing", "this model has no size of its own; give --length")
     if ask.tokenizer is not None:
         return _read_sentences(ask, ask.length)
-    ids = _random_ids(ask, "tokens", ask.length)
+    ids = random_ids(ask, "tokens", (ask.batch_size, ask.length))
     return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
@@ -73,12 +94,8 @@ def _decoder_tokens(ask: Ask) -> dict[str, Any]:
     if ask.tokenizer is not None:
         ids = _read_sentences(ask, length)["input_ids"]
     else:
-        ids = _random_ids(ask, "decoder_tokens", length)
-    start = first_attribute(ask.config, ["decoder_start_token_id", "bos_token_id", "pad_token_id"])
-    if start is not None:
-        # What generation would begin with; the text follows one place later.
-        ids = np.concatenate([np.full_like(ids[:, :1], start), ids[:, :-1]], axis=1)
-    return {"decoder_input_ids": ids}
+        ids = random_ids(ask, "decoder_tokens", (ask.batch_size, length))
+    return {"decoder_input_ids": shifted(ids, ask.config)}
 
 
 def image_size(config: Any) -> tuple[int, int]:
@@ -119,27 +136,3 @@ def _read_sentences(ask: Ask, length: int) -> dict[str, Any]:
     texts = texts_of(ask.batch_size)
     read = ask.tokenizer(texts, padding="max_length", truncation=True, max_length=length, return_tensors="np")
     return {name: np.asarray(read[name], dtype=np.int64) for name in ("input_ids", "attention_mask")}
-
-
-def _random_ids(ask: Ask, role: str, length: int) -> Any:
-    """Ids of the whole vocabulary but the special ones: a padding id, say, changes a model's positions."""
-    special = {
-        value for name, value in ask.config.to_dict().items() if name.endswith("_token_id") and isinstance(value, int)
-    }
-    allowed = np.setdiff1d(np.arange(ask.config.vocab_size, dtype=np.int64), np.array(sorted(special), dtype=np.int64))
-    return ask.random(role).choice(allowed, size=(ask.batch_size, length))
-
-
-def smooth(random: np.random.Generator, lead: tuple[int, ...], size: tuple[int, int]) -> Any:
-    """A coarse grid of normal numbers, interpolated to `size`, with a little noise: more like a picture than noise."""
-    grid = table("rules")["inputs"]["smooth_grid"]
-    coarse = random.standard_normal((*lead, grid, grid))
-    rows, columns = (_interpolation(grid, length) for length in size)
-    fine = rows @ coarse @ columns.T + 0.1 * random.standard_normal((*lead, *size))
-    return fine.astype(np.float32)
-
-
-def _interpolation(grid: int, length: int) -> Any:
-    """Matrix [length, grid] that interpolates linearly."""
-    places = np.linspace(0, grid - 1, length)
-    return np.stack([np.interp(places, np.arange(grid), unit) for unit in np.eye(grid)], axis=1)

@@ -1,0 +1,91 @@
+"""What a module's forward is given: found from its signature, what it says of itself, its config and `recipes.json`.
+
+Where no config settles a shape, a parameter has several recipes. They are tried in order until the forward takes one.
+"""
+
+from itertools import islice, product
+from typing import Any
+
+import torch
+
+from exporters.seam import ExportFailed
+from exporters.zoo.data import table
+from exporters.zoo.placeholders import place
+from exporters.zoo.recipes import make
+from exporters.zoo.signature import Signature, signature_of
+
+
+def forward_inputs(ask: Any, read: dict[str, Any]) -> dict[str, Any]:
+    """Inputs by name; `read` are those that a tokenizer read. Raises ExportFailed `forward_…`."""
+    signature = signature_of(ask.module)
+    read = {name: array for name, array in read.items() if name in signature.names}
+    wanted = _wanted(signature, ask)
+    choices = [_recipes(name, signature, ask) for name in wanted]
+    failures: list[Exception] = []
+    for recipes in islice(product(*choices), table("recipes")["most_tries"]):
+        try:
+            inputs = _made(ask, wanted, recipes, read)
+            if all(len(each) == 1 for each in choices) and not _mixed(inputs):
+                return inputs
+            inputs = place(ask.module, inputs) if _mixed(inputs) else inputs
+            with torch.no_grad():
+                ask.module(**{name: torch.from_numpy(array.copy()) for name, array in inputs.items()})
+        except Exception as error:  # whatever a shape that is not the module's ends in
+            failures.append(error)
+        else:
+            return inputs
+    said = str(failures[0]).strip().splitlines()
+    raise ExportFailed("forward_failed", f"{type(failures[0]).__name__}: {said[0] if said else ''}") from failures[0]
+
+
+def _mixed(inputs: dict[str, Any]) -> bool:
+    """A text and something else with it."""
+    return "input_ids" in inputs and bool(set(inputs) & set(table("recipes")["modality"]))
+
+
+def _wanted(signature: Signature, ask: Any) -> list[str]:
+    """Names in the order in which they are made and given."""
+    has = set(signature.required) | {signature.main}
+    if signature.main == "input_ids" or "input_ids" in signature.required or signature.modalities != ("text",):
+        says = set(signature.modalities)
+        has |= {"input_ids"} if "text" in says else set()
+        for name, modality in table("recipes")["modality"].items():
+            if modality in says and not (modality == "video" and "image" in says):
+                has.add(name)
+    if "pixel_values" not in signature.names and "video" in signature.modalities:
+        has.add("pixel_values_videos")
+    has &= set(signature.names)
+    has |= {"encoder-decoder"} if ask.config.is_encoder_decoder else set()
+    for name, recipes in table("recipes")["forward"].items():
+        first = recipes[0] if isinstance(recipes, list) else recipes
+        if name in signature.names and has & set(first.get("with", ())) and _recipes(name, signature, ask):
+            has.add(name)
+    known = [name for name in table("recipes")["forward"] if name in has]
+    if unknown := [name for name in signature.required if name not in known]:
+        raise ExportFailed("forward_no_rule", f"no rule makes {', '.join(unknown)} of {type(ask.module).__name__}")
+    if not known:
+        raise ExportFailed("forward_no_rule", f"no rule makes anything that {type(ask.module).__name__} takes")
+    return known
+
+
+def _recipes(name: str, signature: Signature, ask: Any) -> list[dict[str, Any]]:
+    """The recipes of a parameter whose conditions hold, in order."""
+    recipes = table("recipes")["forward"][name]
+    several = recipes if isinstance(recipes, list) else [recipes]
+    return [each for each in several if all(_holds(condition, signature, ask) for condition in each.get("needs", ()))]
+
+
+def _holds(condition: str, signature: Signature, ask: Any) -> bool:
+    if condition == "only video":
+        return "video" in signature.modalities and "image" not in signature.modalities
+    if condition.endswith(" in config"):
+        return getattr(ask.config, condition.removesuffix(" in config"), None) is not None
+    return any(name in signature.names for name in condition.split("|"))
+
+
+def _made(ask: Any, wanted: list[str], recipes: tuple[dict[str, Any], ...], read: dict[str, Any]) -> dict[str, Any]:
+    made = dict(read)
+    for name, recipe in zip(wanted, recipes, strict=True):
+        if name not in made:
+            made[name] = make(ask, recipe, made)
+    return {name: made[name] for name in wanted}

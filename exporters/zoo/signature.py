@@ -1,0 +1,30 @@
+"""What a module's forward takes: names, which of them it must be given, and what it says of itself."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`names` in order; `required` have no default; `main` and `modalities` are transformers' words for the class."""
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    main: str
+    modalities: tuple[str, ...]
+
+
+def signature_of(module: Any) -> Signature:
+    """The signature of a module of transformers, as its class declares it."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    taken = [each for each in inspect.signature(module.forward).parameters.values() if each.kind in kinds]
+    modalities = getattr(module, "input_modalities", "text")
+    # Some classes list the alternatives of each place; the first of them will do.
+    flat = [modalities] if isinstance(modalities, str) else modalities
+    return Signature(
+        names=tuple(each.name for each in taken),
+        required=tuple(each.name for each in taken if each.default is each.empty),
+        main=getattr(module, "main_input_name", "input_ids"),
+        modalities=tuple(each if isinstance(each, str) else each[0] for each in flat),
+    )

@@ -1,0 +1,61 @@
+"""Random weights that can be checked: no memory that nobody set, no constant that hides a part of a model."""
+
+from typing import Any
+
+import torch
+
+from exporters.zoo.data import table
+
+# Its attributes are properties that torch sets up as it is imported, which no type tells.
+_FILLING: Any = torch.utils.deterministic
+
+
+def build(make: Any, seed: int) -> Any:
+    """What `make` gives, float32 and eval mode, with weights that follow from the seed."""
+    torch.manual_seed(seed)
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        _FILLING.fill_uninitialized_memory,
+    )
+    # Memory that a class reserves and that transformers' initialisation does not set becomes NaN instead of what
+    # happened to lie there, so that it can be found.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    _FILLING.fill_uninitialized_memory = True
+    try:
+        module = make()
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        _FILLING.fill_uninitialized_memory = before[2]
+    fill(module, seed)
+    return module.eval()
+
+
+def fill(module: Any, seed: int) -> list[str]:
+    """Set what is not a number, and what is one small constant though it is a weight; returns their names."""
+    rules = table("rules")["weights"]
+    random = torch.Generator().manual_seed(seed)
+    named = [*module.named_parameters(), *module.named_buffers()]
+    parameters = {id(tensor) for _, tensor in module.named_parameters()}
+    filled = []
+    for name, tensor in named:
+        if not tensor.is_floating_point() or tensor.numel() == 0 or tensor.is_meta:
+            continue
+        with torch.no_grad():
+            unset = tensor.isnan()
+            weight = id(tensor) in parameters and not name.endswith("bias")
+            if weight and not unset.any() and _hides(tensor, rules["hides_below"]):
+                unset = torch.ones_like(tensor, dtype=torch.bool)
+            if not unset.any():
+                continue
+            low, high = rules["scale"] if tensor.ndim < 2 else (-rules["spread"], rules["spread"])
+            drawn = torch.rand(tensor.shape, generator=random, dtype=torch.float32) * (high - low) + low
+            tensor.copy_(torch.where(unset, drawn.to(tensor.dtype), tensor))
+            filled.append(name)
+    return filled
+
+
+def _hides(tensor: Any, below: float) -> bool:
+    """One number over and over, and so small that what it multiplies hardly counts."""
+    first = tensor.reshape(-1)[0]
+    return bool(abs(first.item()) < below and (tensor == first).all())
