@@ -1,25 +1,57 @@
 """How far a point came that is not ok: the first of its stages that did not end well; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from harness.core.nouns import Case
 from harness.core.rounds import CaseResult, Round
 from harness.metrics import WRONG_OUTPUT
+
+STAGES = ("plan", "build", "forward", "export", "start", "load", "run", "agree")
+# What exporting says of itself. A code that begins with a stage's name needs no line.
+_OF_EXPORTING = {
+    "missing_weights": "build",
+    "no_input_rule": "forward",  # the module is there, but nothing to call it with
+    "no_outputs": "forward",
+    "degenerate_output": "forward",
+    "inputs_differ": "export",
+    "outputs_differ": "export",
+    "onnxruntime_refused": "load",
+    "onnxruntime_failed": "run",
+    "export_disagrees": "agree",
+}
+_BEGINNINGS = ("build", "forward", "export")
 
 
 def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
     """Where it stopped, None where nothing stopped it.
 
-    `plan` (impossible beforehand), `export`, `start` (the browser or the runtime), `load` (also what the runtime
-    refuses), `run`, `agree` (wrong output).
+    `plan` (impossible beforehand), `build` (the module), `forward` (eager PyTorch), `export`, `start` (the browser or
+    the runtime), `load` (also what the runtime refuses), `run`, `agree` (wrong output). A graph that the exporter itself
+    saw refused by ONNX Runtime has no Round: its code says the stage.
     """
     if result.outcome == "ok" or result.reused_from is not None:  # another Run's Rounds are not here to be asked
         return None
     stopped = next((one for one in rounds if one.outcome == result.outcome), None)
     if stopped is None:
-        return "plan" if result.outcome == "unsupported" else "export"
+        return _of_code(result.code) or ("plan" if result.outcome == "unsupported" else "export")
     if stopped.code == WRONG_OUTPUT:
         return "agree"
     # A page says `runtime` when its runtime is there, a worker begins with `prepare`; `load` is said when it is done.
     if not {"runtime", "prepare"} & stopped.phases.keys():
         return "start"
     return "run" if "load" in stopped.phases else "load"
+
+
+def stages_of(results: Iterable[tuple[Case, CaseResult]], rounds: Iterable[Round]) -> dict[str, str | None]:
+    """case_id → where it stopped, for all points of a Run at once."""
+    by_case: dict[str, list[Round]] = {}
+    for one in rounds:
+        by_case.setdefault(one.case_id, []).append(one)
+    ids = ((case.case_id, result) for case, result in results)
+    return {case_id: stage_of(result, by_case.get(case_id, ())) for case_id, result in ids}
+
+
+def _of_code(code: str | None) -> str | None:
+    if code is None:
+        return None
+    return _OF_EXPORTING.get(code) or next((stage for stage in _BEGINNINGS if code.startswith(f"{stage}_")), None)

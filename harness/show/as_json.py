@@ -1,10 +1,14 @@
 """Results as the JSON object that programs read: fixed names, null for what does not apply."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.analyse.coverage import Total, coverage_of
+from harness.analyse.pairs import Point
+from harness.analyse.why import ranked, why
 from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Run
+from harness.show.coverage_why import causes_as_json, why_as_json
 
 _METRICS = (
     "latency_median_ms", "latency_mean_ms", "latency_p90_ms", "latency_p95_ms", "latency_p99_ms", "samples",
@@ -32,10 +36,37 @@ def run_as_json(
     }
 
 
-def coverage_as_json(run: Run, results: Iterable[tuple[Case, CaseResult]], stages: Mapping[str, str | None]) -> Any:
-    """A matrix: its run, and each cell as a case with the `stage` where it stopped (`stages` goes by case_id)."""
-    cells = [{**case_as_json(case, result), "stage": stages[case.case_id]} for case, result in results]
-    return {"run_id": run.run_id, "machine": run.machine, "interrupted": run.interrupted, "cells": cells}
+def coverage_as_json(run: Run, results: Sequence[Point], stages: Mapping[str, str | None]) -> dict[str, Any]:
+    """A coverage: its run, each cell as a case with the `stage` where it stopped (`stages` goes by case_id) and `why`,
+    the `table` of family × column, and the `causes` of what is missing."""
+    coverage = coverage_of(results, stages)
+    return {
+        "run_id": run.run_id,
+        "machine": run.machine,
+        "interrupted": run.interrupted,
+        "cells": [_cell_as_json(case, result, stages.get(case.case_id)) for case, result in results],
+        "table": [_total_as_json(*key, total) for key, total in coverage.totals.items()],
+        "causes": causes_as_json(ranked(coverage)),
+    }
+
+
+def _cell_as_json(case: Case, result: CaseResult, stage: str | None) -> dict[str, Any]:
+    cause = None if result.outcome == "ok" else why(stage or "plan", result.code, result.reason)
+    return {**case_as_json(case, result), "stage": stage, "why": why_as_json(cause)}
+
+
+def _total_as_json(family: str | None, column: str, total: Total) -> dict[str, Any]:
+    """`family` is null for all of them; `asked` leaves out what is not here, whose names are there all the same."""
+    return {
+        "family": family,
+        "column": column,
+        "ok": total.ok,
+        "asked": total.asked,
+        "percent": total.percent,
+        "agreed": None if total.agreed is None else len(total.agreed),
+        "percent_of_agreed": total.percent_of_agreed,
+        "names": {state: list(names) for state, names in total.names.items()},
+    }
 
 
 def case_as_json(case: Case, result: CaseResult) -> dict[str, Any]:

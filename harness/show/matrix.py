@@ -10,13 +10,13 @@ from rich.text import Text
 from harness.core.nouns import Case
 from harness.core.rounds import CaseResult
 from harness.core.text import one_line
-from harness.show.table import Results, browser_label, duration, mark, model_labels
+from harness.show.table import Results, browser_label, mark, model_labels
 
 NATIVE = "native"
 
 
 def matrix_table(results: Results) -> RenderableType:
-    """Each cell is a latency (it loaded, ran and gave the right answer), or a letter whose reason stands beneath.
+    """Each cell is `ok` (it loaded, ran and gave the right answer), or has a letter whose reason stands beneath.
 
     A browser that says the same of everything (that it is not installed) has one line instead of a column.
     """
@@ -64,12 +64,10 @@ def _same_refusal(column: str, results: Results) -> str | None:
 
 
 def _cell(result: CaseResult, marks: dict[str, str]) -> str:
-    latency = result.metrics.get("latency_median_ms")
-    if result.outcome == "ok" and latency is None:
-        return "[yellow]ok, not timed[/yellow]"
-    if result.outcome == "ok" and latency is not None:
-        unchecked = "" if result.correct is not None and result.correct.checked else " [yellow]not checked[/yellow]"
-        return f"[green]{duration(latency)}[/green]{' (software)' if result.software else ''}{unchecked}"
+    if result.outcome == "ok":
+        software = " (software)" if result.software else ""
+        checked = result.correct is not None and result.correct.checked
+        return f"[green]ok{software}[/green]" if checked else f"[yellow]not checked{software}[/yellow]"
     letter = mark(marks, one_line(result.reason or result.code or "no reason was given"))
     return f"[dim]unsupported {letter}[/dim]" if result.outcome == "unsupported" else f"[red]failed {letter}[/red]"
 
@@ -77,4 +75,4 @@ def _cell(result: CaseResult, marks: dict[str, str]) -> str:
 def _counted(results: Results) -> str:
     outcomes: Sequence[str] = [result.outcome for _, result in results]
     told = ", ".join(f"{outcomes.count(name)} {name}" for name in ("ok", "failed", "unsupported") if name in outcomes)
-    return f"{len(outcomes)} cells: {told}. Latencies are of one short round: compare with `harness run`."
+    return f"{len(outcomes)} cells: {told}. Nothing here was timed."

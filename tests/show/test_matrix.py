@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from harness.core.rounds import CaseResult, Round, Verdict
-from harness.measure.stage import stage_of
+from harness.measure.stage import stage_of, stages_of
 from harness.show.matrix import matrix_table
 from tests.making import make_case
 
@@ -16,7 +16,6 @@ RIGHT = Verdict(checked=True, passed=True, tolerance=1e-3)
 def cell(platform: str, browser: str | None, **changes: Any) -> Any:
     case = make_case(platform=platform, device=platform if browser else "cpu", browser=browser)
     fields: dict[str, Any] = {"run_id": "r", "case_id": case.case_id, "outcome": "ok", "correct": RIGHT}
-    fields["metrics"] = {"latency_median_ms": 12.3}
     return case, CaseResult.model_validate({**fields, **changes})
 
 
@@ -28,10 +27,10 @@ def shown(*cells: Any) -> str:
 
 
 def refused(platform: str, browser: str, reason: str) -> Any:
-    return cell(platform, browser, outcome="unsupported", reason=reason, correct=None, metrics={})
+    return cell(platform, browser, outcome="unsupported", reason=reason, correct=None)
 
 
-def test_a_cell_is_a_latency_or_has_its_reason() -> None:
+def test_a_cell_is_ok_or_has_its_reason() -> None:
     text = shown(
         cell("cpu", None),
         cell("wasm", "chromium"),
@@ -41,11 +40,11 @@ def test_a_cell_is_a_latency_or_has_its_reason() -> None:
     )
     lines = text.splitlines()
     assert lines[0].split() == ["model", "platform", "native", "chromium", "firefox"]
-    assert lines[1].split() == ["bert", "tiny", "l8", "cpu", "12.3", "ms"]
-    assert lines[2].split()[4:] == ["12.3", "ms", "failed", "a"]
-    assert "12.3 ms (software)" in lines[3] and lines[3].endswith("unsupported b")
+    assert lines[1].split() == ["bert", "tiny", "l8", "cpu", "ok"]
+    assert lines[2].split()[4:] == ["ok", "failed", "a"]
+    assert "ok (software)" in lines[3] and lines[3].endswith("unsupported b")
     assert "a off by 3" in text and "b navigator.gpu is not there" in text
-    assert "5 cells: 3 ok, 1 failed, 1 unsupported." in text
+    assert "5 cells: 3 ok, 1 failed, 1 unsupported. Nothing here was timed." in text
 
 
 def test_a_browser_that_is_not_there_is_a_line_and_no_column() -> None:
@@ -83,3 +82,37 @@ def test_where_it_stopped(outcome: Any, code: str | None, phases: tuple[str, ...
 def test_what_was_never_started_stopped_in_the_plan_or_the_export() -> None:
     assert stage_of(CaseResult(run_id="r", case_id="c", outcome="unsupported"), []) == "plan"
     assert stage_of(CaseResult(run_id="r", case_id="c", outcome="failed"), []) == "export"
+
+
+@pytest.mark.parametrize(
+    ("code", "stage"),
+    [
+        ("build_failed", "build"),
+        ("missing_weights", "build"),
+        ("forward_failed", "forward"),
+        ("no_input_rule", "forward"),
+        ("no_outputs", "forward"),
+        ("degenerate_output", "forward"),
+        ("export_failed", "export"),
+        ("export_timeout", "export"),
+        ("export_memory", "export"),
+        ("inputs_differ", "export"),
+        ("outputs_differ", "export"),
+        ("onnxruntime_refused", "load"),
+        ("onnxruntime_failed", "run"),
+        ("export_disagrees", "agree"),
+    ],
+)
+def test_what_exporting_says_names_its_stage(code: str, stage: str) -> None:
+    for outcome in ("failed", "unsupported"):
+        result = CaseResult.model_validate({"run_id": "r", "case_id": "c", "outcome": outcome, "code": code})
+        assert stage_of(result, []) == stage
+
+
+def test_the_stages_of_a_run_go_by_case() -> None:
+    right, wrong = cell("cpu", None), cell("wasm", "chromium", outcome="failed", code="browser_start", correct=None)
+    one = Round(
+        round_id="1", run_id="r", case_id=wrong[0].case_id, number=1, started_at="2026-01-01T00:00:00+00:00",
+        outcome="failed", code="browser_start",
+    )  # fmt: skip
+    assert stages_of([right, wrong], [one]) == {right[0].case_id: None, wrong[0].case_id: "start"}
