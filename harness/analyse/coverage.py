@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from harness.analyse.pairs import Point
 from harness.analyse.why import NOT_HERE, Why, why
@@ -17,7 +17,7 @@ _ORDER = ("plan", *OWN_STAGES, "start", "load", "run", "agree")
 # PyTorch reads no graph: that it is right says nothing of an export.
 _READS_NO_GRAPH = ("pytorch",)
 _GRAPH_REFERENCE = "onnxruntime"
-State = Literal["ok", "failed", "unsupported", "not_here", "unknown"]
+State = Literal["ok", "failed", "unsupported", "not_here", "unknown", "not_reached"]
 _WORST = ("failed", "unsupported", "not_here", "ok")
 
 
@@ -51,7 +51,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One architecture: what its own stages came to (`unknown`: nothing got far enough to tell), its cells by column.
+    """One architecture: what its own stages came to, and its cells by column. `not_reached`: an earlier stage stopped
+    it; `unknown`: nothing that was tried tells.
 
     `exporter` is null where there is no graph, or where it is not known which exporter made it.
     """
@@ -73,8 +74,8 @@ class Total:
 
     @property
     def asked(self) -> int:
-        """All that were asked and could have been tried here: what is not here is not counted as a hole."""
-        return sum(len(names) for state, names in self.names.items() if state != "not_here")
+        """All that were asked and could have been tried here: what is not here, or what nobody tried, is no hole."""
+        return sum(len(names) for state, names in self.names.items() if state not in ("not_here", "unknown"))
 
     @property
     def ok(self) -> int:
@@ -160,7 +161,10 @@ def _row(found: Sequence[tuple[Cell, Column]], made_by: Mapping[str, str]) -> Ro
         if there is None or _WORST.index(cell.state) < _WORST.index(there.state):
             cells[column.name] = cell
     first = found[0][0]
-    stages = {stage: _own(stage, found) for stage in OWN_STAGES}
+    stages: dict[str, State] = {}
+    for stage in OWN_STAGES:
+        stopped = any(state in ("failed", "unsupported", "not_reached") for state in stages.values())
+        stages[stage] = "not_reached" if stopped else _own(stage, found)
     exporter = made_by.get(first.architecture) if stages["export"] == "ok" else None
     return Row(first.architecture, first.family, stages, exporter, cells)
 
@@ -208,7 +212,7 @@ def _is_right(cell: Cell | None) -> bool:
 
 
 def _by_state(named: Iterable[tuple[str, State]]) -> dict[State, tuple[str, ...]]:
-    found: dict[State, list[str]] = {"ok": [], "failed": [], "unsupported": [], "not_here": [], "unknown": []}
+    found: dict[State, list[str]] = {state: [] for state in get_args(State)}
     for name, state in named:
         found[state].append(name)
     return {state: tuple(names) for state, names in found.items()}

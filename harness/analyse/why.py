@@ -80,7 +80,8 @@ RULES = (
     Rule(_OPERATOR, "runtime", r"does not support the following ONNX operations: (?P<subject>[\w.]+)"),
     Rule(_OPERATOR, "runtime", r"\"(?P<subject>\w+)\" not implemented for '\w+'"),
     Rule("dynamic_control_flow", "model",
-         r"data-dependent|GuardOnDataDependent|DynamicOutputShape|unbacked symint|Could not extract specialized integer",
+         r"data-dependent|GuardOnDataDependent|DynamicOutputShape|unbacked symint|"
+         r"Could not extract specialized integer",
          stages=("export",)),
     Rule("wrong_output", "exporter", codes=("export_disagrees", "outputs_differ")),
     Rule("wrong_output", "runtime", codes=("wrong_output",)),
@@ -103,7 +104,10 @@ _COMPILED = tuple((rule, re.compile(rule.words, re.IGNORECASE) if rule.words els
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _BEGINNING = re.compile(r"^(export: )+")
-_NAMED = re.compile(r"'[^']{0,200}'|\"[^\"]{0,200}\"|`[^`]{0,200}`")
+# What Python calls its own types tells causes apart, so those names stay.
+_NAMED = re.compile(
+    r"'(?!(?:NoneType|int|float|str|bool|list|tuple|dict|Tensor)')[^']{0,200}'|\"[^\"]{0,200}\"|`[^`]{0,200}`"
+)
 _OF_A_MODULE = re.compile(r"\b[A-Z]\w*(Model|Config|For[A-Z]\w*|Attention|Backbone|Wrapper\w*)\b(\.\w+)?")
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+\b|\d+(\.\d+)?([eE][+-]?\d+)?")
 _LISTS = re.compile(r"N(\s*[,x×]\s*N)+")

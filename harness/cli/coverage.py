@@ -134,18 +134,26 @@ def _progress() -> CoverageProgress:
     return CoverageProgress(Console(stderr=True))
 
 
-def _shown(outcome: Outcome, earlier: list[tuple[Any, CaseResult]] | None, against: str | None, as_json: bool) -> int:
+def _shown(outcome: Outcome, asked: Asked, as_json: bool) -> int:
+    """The table, or the matrix of a few models in several browsers; what else was asked for; the exit code."""
+    from harness.analyse.coverage import coverage_of
     from harness.analyse.differences import between_runs, between_versions
     from harness.show.as_json import coverage_as_json
-    from harness.show.matrix import matrix_table
+    from harness.show.coverage_page import coverage_page
     from harness.show.versions import difference_lines, differences_as_json
 
-    found = between_versions(outcome.results) if earlier is None else between_runs(earlier, outcome.results)
+    points, earlier = outcome.results, asked.earlier
+    found = between_versions(points) if earlier is None else between_runs(earlier, points)
+    made_by = exporters_of(outcome.rounds)
+    if asked.html is not None:
+        asked.html.parent.mkdir(parents=True, exist_ok=True)
+        coverage = coverage_of(points, stages_of(points), made_by)
+        asked.html.write_text(coverage_page(outcome.run, points, coverage), encoding="utf-8")
+        click.echo(f"written: {asked.html}", err=True)
     if as_json:
-        stages = {case.case_id: result.stage for case, result in outcome.results}
-        whole = coverage_as_json(outcome.run, outcome.results, stages)
+        whole = coverage_as_json(outcome.run, points, stages_of(points))
         click.echo(json.dumps({**whole, "differences": differences_as_json(found)}))
     else:
-        stdout_console().print(matrix_table(outcome.results))
-        stdout_console().print(difference_lines(found, against))
+        print_coverage(points, made_by, asked.why)
+        stdout_console().print(difference_lines(found, asked.against))
     return exit_code(outcome)

@@ -26,8 +26,8 @@ def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
     """Where it stopped, None where nothing stopped it.
 
     `plan` (impossible beforehand), `build` (the module), `forward` (eager PyTorch), `export`, `start` (the browser or
-    the runtime), `load` (also what the runtime refuses), `run`, `agree` (wrong output). A graph that the exporter itself
-    saw refused by ONNX Runtime has no Round: its code says the stage.
+    the runtime), `load` (also what the runtime refuses), `run`, `agree` (wrong output). A graph that the exporter
+    itself saw refused by ONNX Runtime has no Round: its code says the stage.
     """
     if result.outcome == "ok" or result.reused_from is not None:  # another Run's Rounds are not here to be asked
         return None

@@ -30,7 +30,7 @@ def _head(run: Run, points: Sequence[Point]) -> dict[str, Any]:
     versions = [f"{name} {value}" for name, value in packages.items() if value] if isinstance(packages, dict) else []
     seen = {f"{case.browser} {r.browser_version}" for case, r in points if case.browser and r.browser_version}
     runtimes = {r.runtime for _, r in points if r.runtime}
-    told = [str(machine[name]) for name in ("cpu", "cpu_model", "os", "platform") if isinstance(machine.get(name), str)]
+    told = [str(machine[name]) for name in ("cpu", "system", "release", "architecture") if machine.get(name)]
     return {
         "run": run.run_id,
         "date": run.started_at[:10],

@@ -1,6 +1,7 @@
 """A coverage on a terminal: family × platform with how many are ok of how many, and where the others stopped."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,36 +13,60 @@ from harness.core.text import one_line
 
 _ALL = "all"
 _STOPS = ("plan", "build", "forward", "export", "start", "load", "run", "agree")
-_NARROW = 100
 MORE = "More: --why (what is behind the holes, by cause), --html FILE (each architecture), --json."
 
 
 def coverage_table(coverage: Coverage, width: int = 120) -> RenderableType:
-    """`ok/asked percent` per family and column. Below 100 columns of `width` the percent of single families gives way."""
+    """`ok/asked percent` per family and column. Where `width` does not do, the percents stand in a row of their own."""
     if not coverage.rows:
         return Text("No architecture was asked for.")
     titles = [*OWN_STAGES, *(column.name for column in coverage.columns)]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    table.add_column("family", no_wrap=True)
-    for title in titles:
-        table.add_column(escape(one_line(title, 40)), justify="right")
-    for family in (*coverage.families, None):
-        totals = [coverage.totals[family, title] for title in titles]
-        cells = [_cell(total, family is None or width >= _NARROW) for total in totals]
-        table.add_row(escape(one_line(family or _ALL, 40)), *cells, style="bold" if family is None else "")
-    if any(_of_agreed(coverage.totals[None, title]) for title in titles):
-        shares = [_of_agreed(coverage.totals[None, title]) for title in titles]
-        table.add_row(Text("of what ONNX Runtime agrees with", style="dim"), *(Text(each, "dim") for each in shares))
-    return Group(
-        table, Text(), *_stop_lines(coverage), *_not_here_lines(coverage), Text(_counted(coverage)), Text(MORE)
+    cells = {key: _counts(total) for key, total in coverage.totals.items()}
+    broad = {key: f"{text} {_percent(coverage.totals[key]):>4}".rstrip() for key, text in cells.items()}
+    longest = max(len(family) for family in (*coverage.families, _ALL)) + 2
+    needed = longest + sum(
+        2 + max(len(title), *(len(broad[f, title]) for f in (*coverage.families, None))) for title in titles
     )
+    in_cells = needed <= width
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("family", overflow="fold")
+    for title in titles:
+        table.add_column(escape(one_line(title, 40)), justify="right", overflow="fold")
+    for family in (*coverage.families, None):
+        texts = [
+            Text((broad if in_cells else cells)[family, title], _style(coverage.totals[family, title]))
+            for title in titles
+        ]
+        table.add_row(escape(one_line(family or _ALL, 40)), *texts, style="bold" if family is None else "")
+    totals = [coverage.totals[None, title] for title in titles]
+    if not in_cells:
+        table.add_row("percent", *(_percent(total) for total in totals), style="bold")
+    if any(total.agreed for total in totals):
+        table.add_row(Text("of agreed*", style="dim"), *(Text(_of_agreed(total), "dim") for total in totals))
+    return Group(table, Text(), *_agreed_lines(totals), *_stop_lines(coverage), *_not_here_lines(coverage),
+                 Text(_counted(coverage)), Text(MORE))  # fmt: skip
 
 
-def _cell(total: Total, with_percent: bool) -> Text:
+def _counts(total: Total) -> str:
     if total.percent is None:
-        return Text("not here" if total.names["not_here"] else "–", style="dim")
-    told = f"{total.ok}/{total.asked}" + (f" {percent(total.percent):>4}" if with_percent else "")
-    return Text(told, style="green" if total.ok == total.asked else "yellow" if total.ok else "red")
+        return "not here" if total.names["not_here"] else "–"
+    return f"{total.ok}/{total.asked}"
+
+
+def _percent(total: Total) -> str:
+    return "" if total.percent is None else percent(total.percent)
+
+
+def _style(total: Total) -> str:
+    if total.percent is None:
+        return "dim"
+    return "green" if total.ok == total.asked else "yellow" if total.ok else "red"
+
+
+def _agreed_lines(totals: Sequence[Total]) -> list[Text]:
+    counts = sorted({len(total.agreed) for total in totals if total.agreed})
+    told = " or ".join(map(str, counts))
+    return [Text(f"* of the {told} that ONNX Runtime without a browser agrees with", style="dim")] if counts else []
 
 
 def percent(share: float) -> str:
@@ -54,11 +79,11 @@ def percent(share: float) -> str:
 
 def _of_agreed(total: Total) -> str:
     share = total.percent_of_agreed
-    return "" if share is None or total.agreed is None else f"of {len(total.agreed)} {percent(share):>4}"
+    return "" if share is None else percent(share)
 
 
 def _stop_lines(coverage: Coverage) -> list[Text]:
-    """How many architectures stopped for good (all columns alike), and how many cells on the way through a platform."""
+    """How many architectures stopped in a stage of their own, then how many cells in each stage."""
     own = Counter(
         stage for row in coverage.rows for stage in OWN_STAGES if row.stages[stage] in ("failed", "unsupported")
     )
@@ -67,7 +92,7 @@ def _stop_lines(coverage: Coverage) -> list[Text]:
     lines = []
     if own:
         told = ", ".join(f"{own[stage]} at {stage}" for stage in OWN_STAGES if own[stage])
-        lines.append(Text(f"Architectures that stopped before any platform: {told}."))
+        lines.append(Text(f"Architectures that stopped: {told}."))
     told = ", ".join(f"{cells[stage]} at {stage}" for stage in (*_STOPS, "not known") if cells[stage])
     return [*lines, Text(f"Cells that stopped: {told}.")] if told else lines
 
@@ -88,7 +113,7 @@ def _not_here_lines(coverage: Coverage) -> list[Text]:
 
 def _counted(coverage: Coverage) -> str:
     cells = coverage.cells
-    states = Counter(cell.state for cell in cells)
+    states: Counter[str] = Counter(cell.state for cell in cells)
     names = (("ok", "ok"), ("failed", "failed"), ("unsupported", "unsupported"), ("not_here", "not here"))
     told = ", ".join(f"{states[state]} {name}" for state, name in names if states[state])
     unchecked = sum(cell.state == "ok" and not cell.checked for cell in cells)

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analyse.comparison import Comparison
-from harness.analyse.differences import Difference
+from harness.analyse.differences import Difference, VersionChange
+from harness.analyse.differences import Group as Alike
 from harness.analyse.pairs import Point
 from harness.core.nouns import Case
 from harness.core.text import one_line
@@ -44,6 +45,38 @@ def difference_lines(found: Sequence[Difference], against: str | None) -> Render
     points = [point for each in found for point in (each.before, each.after) if point is not None]
     labels = model_labels(points)
     return Group(Text(), *(_line(each, labels[_point(each)[0].case_id]) for each in found))
+
+
+def coverage_difference_lines(
+    groups: Sequence[Alike], changes: Sequence[VersionChange], against: str, most: int = 8
+) -> RenderableType:
+    """Which versions stand between two Runs, then per kind the models by family and cause, what broke first."""
+    told = ", ".join(f"{one.name} {one.before or 'not known'} → {one.after or 'not known'}" for one in changes)
+    lines = [Text(one_line(f"Since run {against}: {told or 'the same versions'}.", 1000))]
+    if not groups:
+        return Group(Text(), *lines, Text("Nothing broke or was mended."))
+    for kind in dict.fromkeys(group.kind for group in groups):
+        mine = [group for group in groups if group.kind == kind]
+        points = sum(len(group.found) for group in mine)
+        lines.append(
+            Text(f"{kind}: {points} {'point' if points == 1 else 'points'}", style=_COLOURS.get(kind, "yellow"))
+        )
+        lines += [Text(one_line(_alike(group, most), 600)) for group in mine]
+    return Group(Text(), *lines)
+
+
+def _alike(group: Alike, most: int) -> str:
+    why = group.why
+    cause = f" [{why.kind}{f' {why.subject}' if why.subject else ''}, to mend: {why.owner}]" if why else ""
+    points = [point for each in group.found if (point := each.after or each.before) is not None]
+    where = ", ".join(dict.fromkeys(case.hardware for case, _ in points))
+    left = len(group.models) - most
+    names = ", ".join(group.models[:most]) + (f" and {left} more" if left > 0 else "")
+    return f"  {group.family} on {where}{cause}: {names}: {group.found[0].text}"
+
+
+def version_changes_as_json(changes: Sequence[VersionChange]) -> list[dict[str, str | None]]:
+    return [{"name": one.name, "before": one.before, "after": one.after} for one in changes]
 
 
 def _line(each: Difference, model: str) -> Text:
