@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,15 @@ from harness.core.errors import UserMistake
 from harness.execute.seeing import NOBODY, Seeing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from harness.core.rounds import CaseResult
+    from harness.analyse.differences import VersionChange
+    from harness.core.rounds import Round, Run
     from harness.coverage import Ways
     from harness.pipeline import Outcome
     from harness.plan.selection import Selection
     from harness.show.covering import CoverageProgress
+    from harness.show.table import Results
     from harness.steps.workplace import Workplace
 
 # What is asked where nobody asked otherwise: small, once, short, on all that a machine without devices has.
@@ -34,7 +36,18 @@ DEFAULTS = {
     "hardware": ("cpu", "onnxruntime", "wasm", "webgpu", "webnn"), "length": (16,), "rounds": 1, "timeout": "2m",
     "quiet": "off",
 }  # fmt: skip
+_FEW_MODELS = 12
 _MEMORY_OF_A_PLACE = 4_000_000_000  # an exporter, a worker and a browser, one at a time
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the answer is to be seen: beside which Run, with the causes of what is missing, as a page as well."""
+
+    against: str | None
+    earlier: tuple[Run, Results] | None
+    why: bool
+    html: Path | None
 
 
 @click.command()
@@ -42,11 +55,13 @@ _MEMORY_OF_A_PLACE = 4_000_000_000  # an exporter, a worker and a browser, one a
 @click.option("--jobs", type=click.IntRange(1, 256), help="Models at a time; default: as many as there are CPUs.")
 @click.option("--drop-artifacts", is_flag=True, help="Remove what was exported as soon as it was used.")
 @click.option("--against", metavar="RUN_ID", help="Also say what broke and what was mended since this run.")
+@click.option("--why", is_flag=True, help="What is behind the holes: each cause, whose it is, what it costs.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also a page to search and filter in.")
 @click.option("--resume", metavar="RUN_ID|last", help="Go on with one that was interrupted; takes no selection.")
 @seeing_options
 @db_option
 @json_option
-def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **options: Any) -> int:
+def coverage(spec: Path | None, db: Path, as_json: bool, resume: str | None, **options: Any) -> int:
     """Does it build, run, export, load and agree: models × platforms × browsers, each cell with its reason.
 
     Nothing is timed: models are looked at side by side. Default: tiny, length 16, --hardware
@@ -55,17 +70,18 @@ def coverage(spec: Path | None, db: Path, as_json: bool, against: str | None, **
     from harness.store.results import read_run
 
     seeing = take_seeing(options)
-    jobs, drop, resume = options.pop("jobs"), options.pop("drop_artifacts"), options.pop("resume")
+    against = options.pop("against")
     with leaving_nothing():
-        earlier = read_run(absolute(db), against)[1] if against is not None else None
-        ways = _ways(jobs, drop, seeing)
+        earlier = None if against is None else read_run(absolute(db), against)
+        asked = Asked(against, earlier, options.pop("why"), options.pop("html"))
+        ways = _ways(options.pop("jobs"), options.pop("drop_artifacts"), seeing)
         if resume is not None:
             if spec is not None or given(options):
                 raise UserMistake("resume_alone", "--resume goes on with the run's own plan", "leave the selection out")
             outcome = _resumed(resume, db, seeing, ways)
         else:
             outcome = _covered(_selected(spec, options, seeing), db, seeing, ways)
-    return _shown(outcome, earlier, against, as_json)
+    return _shown(outcome, asked, as_json)
 
 
 def _selected(spec: Path | None, options: dict[str, Any], seeing: Seeing) -> Selection:
@@ -135,25 +151,79 @@ def _progress() -> CoverageProgress:
 
 
 def _shown(outcome: Outcome, asked: Asked, as_json: bool) -> int:
-    """The table, or the matrix of a few models in several browsers; what else was asked for; the exit code."""
-    from harness.analyse.coverage import coverage_of
     from harness.analyse.differences import between_runs, between_versions
     from harness.show.as_json import coverage_as_json
-    from harness.show.coverage_page import coverage_page
-    from harness.show.versions import difference_lines, differences_as_json
+    from harness.show.versions import difference_lines, differences_as_json, version_changes_as_json
 
     points, earlier = outcome.results, asked.earlier
-    found = between_versions(points) if earlier is None else between_runs(earlier, points)
-    made_by = exporters_of(outcome.rounds)
+    found = between_versions(points) if earlier is None else between_runs(earlier[1], points)
     if asked.html is not None:
-        asked.html.parent.mkdir(parents=True, exist_ok=True)
-        coverage = coverage_of(points, stages_of(points), made_by)
-        asked.html.write_text(coverage_page(outcome.run, points, coverage), encoding="utf-8")
-        click.echo(f"written: {asked.html}", err=True)
+        _write_page(outcome, asked.html)
     if as_json:
-        whole = coverage_as_json(outcome.run, points, stages_of(points))
-        click.echo(json.dumps({**whole, "differences": differences_as_json(found)}))
+        whole: dict[str, Any] = coverage_as_json(outcome.run, points, _stages(points))
+        whole |= {"differences": differences_as_json(found), "versions": []}
+        if earlier is not None:
+            whole["versions"] = version_changes_as_json(_changes(earlier, outcome))
+        click.echo(json.dumps(whole))
+        return exit_code(outcome)
+    print_coverage(points, outcome.rounds, asked.why)
+    if earlier is None:
+        stdout_console().print(difference_lines(found, None))
     else:
-        print_coverage(points, made_by, asked.why)
-        stdout_console().print(difference_lines(found, asked.against))
+        _print_since(asked.against or "", earlier, outcome)
     return exit_code(outcome)
+
+
+def print_coverage(points: Results, rounds: Sequence[Round], why: bool = False) -> None:
+    """The table of families and platforms; of a few models in several browsers the matrix; with the causes of what is
+    missing where they are asked for."""
+    from harness.analyse.coverage import coverage_of
+    from harness.analyse.why import ranked
+    from harness.show.coverage_table import coverage_table
+    from harness.show.coverage_why import coverage_why
+    from harness.show.matrix import matrix_table
+
+    console = stdout_console()
+    found = coverage_of(points, _stages(points), _exporters(rounds))
+    models = {case.model.name for case, _ in points}
+    browsers = {(case.browser, case.browser_version, case.runtime) for case, _ in points if case.browser}
+    few = len(models) <= _FEW_MODELS
+    console.print(matrix_table(points) if few and len(browsers) > 1 else coverage_table(found, console.width))
+    if why:
+        console.print("", coverage_why(ranked(found), console.width), sep="\n")
+
+
+def _print_since(against: str, earlier: tuple[Run, Results], outcome: Outcome) -> None:
+    from harness.analyse.differences import between_runs, grouped
+    from harness.show.versions import coverage_difference_lines
+
+    found = between_runs(earlier[1], outcome.results)
+    groups = grouped(found, _stages(earlier[1]), _stages(outcome.results))
+    stdout_console().print(coverage_difference_lines(groups, _changes(earlier, outcome), against))
+
+
+def _changes(earlier: tuple[Run, Results], outcome: Outcome) -> list[VersionChange]:
+    from harness.analyse.differences import version_changes
+
+    return version_changes(earlier[0], earlier[1], outcome.run, outcome.results)
+
+
+def _write_page(outcome: Outcome, path: Path) -> None:
+    from harness.analyse.coverage import coverage_of
+    from harness.show.coverage_page import coverage_page
+
+    points = outcome.results
+    coverage = coverage_of(points, _stages(points), _exporters(outcome.rounds))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(coverage_page(outcome.run, points, coverage), encoding="utf-8")
+    click.echo(f"written: {path}", err=True)
+
+
+def _stages(points: Results) -> dict[str, str | None]:
+    return {case.case_id: result.stage for case, result in points}
+
+
+def _exporters(rounds: Sequence[Round]) -> dict[str, str]:
+    """case_id → who made the graph that its Round read."""
+    told = {one.case_id: one.provenance.get("exporter") for one in rounds}
+    return {case_id: str(name) for case_id, name in told.items() if name}

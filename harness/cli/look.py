@@ -88,6 +88,7 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
     from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons
     from harness.analyse.pairs import side_by_side
+    from harness.cli.coverage import print_coverage
     from harness.show.as_json import run_as_json
     from harness.show.bottlenecks import profiles_as_json
     from harness.show.memory_limit import memory_limit_as_json
@@ -104,6 +105,9 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
         click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
+    if run.plan.policy.purpose == "coverage":
+        print_coverage(results, rounds_of(absolute(db), run.run_id))
+        return 0
     print_run(run, results, compared, profiles)
     return 0
 

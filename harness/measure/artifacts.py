@@ -7,9 +7,9 @@ from harness.core.nouns import Artifact, Case
 
 
 def about_artifact(artifact: Artifact, case: Case) -> dict[str, Any]:
-    """`model_bytes`: of the files that the Case's backend reads; `work`: see `GraphWork`; what is not known is left
-    out."""
-    found: dict[str, Any] = {}
+    """`model_bytes`: of the files that the Case's backend reads; `work`: see `GraphWork`; `exporter`: who made the
+    graph. What is not known is left out."""
+    found: dict[str, Any] = {"exporter": artifact.exporter} if artifact.onnx else {}
     if size := _model_bytes(artifact, case):
         found["model_bytes"] = size
     if artifact.work is not None:
