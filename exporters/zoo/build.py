@@ -101,6 +101,7 @@ def check_length(model: Any, length: int | None) -> int | None:
     Only models that look positions up have a limit; others carry the same attribute as mere advice.
     """
     limit = first_attribute(model.config, table("rules")["position_limits"])
+    limit = limit if isinstance(limit, int) and limit > 0 else None  # -1 says that there is no limit
     looked_up = any(
         "pos" in name.rsplit(".", 1)[-1] and isinstance(module, torch.nn.Embedding)
         for name, module in model.named_modules()

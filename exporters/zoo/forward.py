@@ -50,22 +50,30 @@ def _wanted(signature: Signature, ask: Any) -> list[str]:
         says = set(signature.modalities)
         has |= {"input_ids"} if "text" in says else set()
         for name, modality in table("recipes")["modality"].items():
-            if modality in says and not (modality == "video" and "image" in says):
+            if modality in says and not (modality == "video" and "image" in says) and _has_part(ask.config, modality):
                 has.add(name)
     if "pixel_values" not in signature.names and "video" in signature.modalities:
         has.add("pixel_values_videos")
-    has &= set(signature.names)
+    takes = table("exceptions").get(ask.config.model_type, {}).get("takes", {})
+    has = (has | set(takes.get("add", ()))) & set(signature.names)
     has |= {"encoder-decoder"} if ask.config.is_encoder_decoder else set()
     for name, recipes in table("recipes")["forward"].items():
         first = recipes[0] if isinstance(recipes, list) else recipes
         if name in signature.names and has & set(first.get("with", ())) and _recipes(name, signature, ask):
             has.add(name)
+    has -= set(takes.get("drop", ()))
     known = [name for name in table("recipes")["forward"] if name in has]
     if unknown := [name for name in signature.required if name not in known]:
         raise ExportFailed("forward_no_rule", f"no rule makes {', '.join(unknown)} of {type(ask.module).__name__}")
     if not known:
         raise ExportFailed("forward_no_rule", f"no rule makes anything that {type(ask.module).__name__} takes")
     return known
+
+
+def _has_part(config: Any, modality: str) -> bool:
+    """A config that names a part for the modality and has None there is of a model without it."""
+    name = "audio_config" if modality == "audio" else "vision_config"
+    return name not in vars(config) or vars(config)[name] is not None
 
 
 def _recipes(name: str, signature: Signature, ask: Any) -> list[dict[str, Any]]:

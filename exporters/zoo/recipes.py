@@ -119,6 +119,10 @@ def _places(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
     return np.tile(np.stack([columns, rows], axis=-1), (shape[0], 1, 1))
 
 
+def _steps(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
+    return np.tile(np.arange(shape[1], dtype=np.int64), (shape[0], 1))
+
+
 def _image_size(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
     return np.tile(np.array([image_hw(ask)], np.int64), (shape[0], 1))
 
@@ -139,5 +143,5 @@ def _mask_of(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
 KINDS: dict[str, Callable[[Any, Recipe, Shape, Made], Any]] = {
     "ids": _ids, "decoder_ids": _decoder_ids, "codes": _codes, "smooth": _smooth, "normal": _normal, "ones": _ones,
     "zeros": _zeros, "true": _true, "false": _false, "fill": _fill, "first": _first, "span": _span, "grid": _grid,
-    "places": _places, "image_size": _image_size, "boxes": _boxes, "mask_of": _mask_of,
+    "places": _places, "steps": _steps, "image_size": _image_size, "boxes": _boxes, "mask_of": _mask_of,
 }  # fmt: skip

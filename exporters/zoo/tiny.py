@@ -32,6 +32,7 @@ def _tiny(config: Any, special: dict[str, int]) -> Any:
     values |= _layers(config, given, values)
     values |= _indices(config, values)
     values |= _sections(config, values)
+    values |= {name: value for name, value in table("tiny")["values"].items() if values.get(name)}
     vocabulary = values.get("vocab_size")
     values |= _tokens_inside(given, special, vocabulary if isinstance(vocabulary, int) else None)
     values |= exceptions
@@ -171,7 +172,7 @@ def _sections(config: Any, values: dict[str, Any]) -> dict[str, Any]:
     if key is None or not old or not new or old == new:
         return {}
     sections = list(rope.get(key) or table("tiny")["rotary_sections"])
-    wanted = sum(sections) * new // old if rope.get(key) else new // 2
+    wanted = sum(sections) * new // old if rope.get(key) else int(new // 2 * rope.get("partial_rotary_factor", 1))
     made = [max(1, part * wanted // sum(sections)) for part in sections]
     for number in range(100):
         if sum(made) == wanted:
