@@ -50,9 +50,26 @@ def product_of(job: Job, names: Sequence[str]) -> Product:
 
 
 def _subject(job: Job, folder: Path, stage: Tell) -> Product:
+    """What raises where nobody expected it is still a build, or a forward pass, that failed."""
     from exporters.subject import make_subject
 
-    return make_subject(job, folder, stage)
+    reached = "build"
+
+    def begins(name: str) -> None:
+        nonlocal reached
+        reached = name
+        stage(name)
+
+    try:
+        return make_subject(job, folder, begins)
+    except (ExportFailed, ExportUnsupported, MemoryError):
+        raise
+    except ImportError as error:
+        raise ExportUnsupported(first_line(error)) from error
+    except Exception as error:
+        if out_of_memory(error):
+            raise MemoryError(first_line(error)) from error
+        raise ExportFailed(f"{reached}_failed", f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _attempts(job: Job, names: Sequence[str]) -> list[Attempt]:

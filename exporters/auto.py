@@ -9,6 +9,7 @@ DESCRIBE = {
     "install": "pip install 'model-benchmark-harness[export]'",
 }
 
-# transformers' own knows its models best; torch's current exporter alone is stricter about data-dependent code; its
-# older one fixes what a run decided, so it comes late; optimum needs an environment of its own.
-ORDER = ("transformers", "torch", "torchscript", "optimum")
+# transformers' own knows its models best and exports nearly all that any of these can; where it fails, it is mostly for
+# code that decides by values, which torch's older exporter follows as it ran; torch's current one alone has rarely
+# done what those two could not; optimum needs an environment of its own.
+ORDER = ("transformers", "torchscript", "torch", "optimum")

@@ -18,7 +18,7 @@ import transformers
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from exporters.apart import out_of_memory
-from exporters.checks import broken_numbers, flat_numbers
+from exporters.checks import broken_numbers, disagreement, flat_numbers
 from exporters.graphs.run import REFERENCE_THREADS, first_line
 from exporters.pipelines import answer_of
 from exporters.quiet import quiet
@@ -262,17 +262,28 @@ def _copy_readers(folder: Path, hf: Path, patterns: tuple[str, ...]) -> None:
 
 def _reference(module: Any, inputs: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The eager fp32 outputs, and notes; raises ExportFailed when they could prove nothing."""
-    with torch.no_grad():
-        found = translated("forward_failed", outputs_of, module, tensors(inputs))
-    expected = {name: value.detach().numpy() for name, value in found.items()}
+    expected, again = (_run(module, inputs, seed) for seed in (0, 1))
     who = type(module).__name__
     if not expected:
         raise ExportFailed("no_outputs", f"{who} gives no tensor")
     if sentence := broken_numbers(expected):
         raise ExportFailed("degenerate_output", f"{who}: {sentence}, so no check could fail")
+    if _differ(expected, again):
+        raise ExportFailed("random_output", f"{who} draws random numbers: it gives others each time that it is run")
     flat = {name: flat_numbers({name: array}) for name, array in expected.items()}
     numbers = [name for name, array in expected.items() if array.dtype.kind == "f" and array.size]
     said = tuple(sentence for sentence in flat.values() if sentence)
     if numbers and all(flat[name] for name in numbers):
         raise ExportFailed("degenerate_output", f"{who}: {said[0]}, so no check could fail")
     return expected, tuple(f"{sentence}: a weak check" for sentence in said)
+
+
+def _run(module: Any, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        found = translated("forward_failed", outputs_of, module, tensors(inputs))
+    return {name: value.detach().numpy() for name, value in found.items()}
+
+
+def _differ(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return set(first) != set(second) or disagreement(first, second)[1] is not None

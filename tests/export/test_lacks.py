@@ -30,3 +30,12 @@ def test_pytorch_is_measured_and_the_graphs_backends_say_why_not(without_graph: 
         case = cases["onnxruntime", precision]
         assert (case["outcome"], case["code"]) == ("failed", "export_failed"), case
         assert case["reason"].startswith("export: ") and "linalg" in case["reason"]
+
+
+def test_a_module_that_draws_random_numbers_has_no_reference(without_graph: Path, tmp_path: Path) -> None:
+    code = without_graph / "modeling_own.py"
+    code.write_text(code.read_text().replace("torch.linalg.qr(hidden).R", "hidden + torch.randn_like(hidden)"))
+    what = ("--model", str(without_graph), "--hardware", "cpu", "--length", "8", "--trust-remote-code")
+    _, said, errors = harness(tmp_path, "run", *what, "--rounds", "1", "--budget", "400ms")
+    (case,) = said["cases"]
+    assert (case["outcome"], case["code"]) == ("failed", "random_output"), errors
