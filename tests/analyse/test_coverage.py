@@ -143,7 +143,7 @@ def test_a_cause_is_known_by_its_words_and_never_guessed(stage: str, code: Any, 
 
 def test_equal_causes_have_one_signature() -> None:
     a, b = (
-        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (%s)" % each
+        f"RuntimeError: mat1 and mat2 shapes cannot be multiplied ({each})"
         for each in ("16x30 and 32x8", "1x2 and 3x4")
     )
     assert signature(a) == signature(b) != signature("RuntimeError: stride should not be zero")
