@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.apart import Tell, out_of_memory, run_apart
-from exporters.elsewhere import make_elsewhere
+from exporters.elsewhere import Made, make_elsewhere
 from exporters.graphs.run import first_line
 from exporters.quiet import quiet
 from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject, exporters, load, versions
@@ -34,6 +34,16 @@ class Attempt:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.variant})"
+
+
+@dataclass(frozen=True)
+class Graphed:
+    """A graph that agrees: its opset, the outputs that it gives, what to say of it, versions of what made it."""
+
+    opset: int
+    gives: tuple[str, ...]
+    notes: tuple[str, ...]
+    versions: dict[str, str]
 
 
 def product_of(job: Job, names: Sequence[str]) -> Product:
@@ -96,7 +106,7 @@ def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Pat
         job.say(f"exporting {base.built_by}: {attempt}")
         path = aside / str(number) / FILE
         try:
-            opset, said = _try(job, attempt, aside / "subject", path)
+            graphed = _try(job, attempt, aside / "subject", path)
         except (ExportFailed, ExportUnsupported) as failure:
             code = failure.code if isinstance(failure, ExportFailed) else "export_unsupported"
             notes.append(f"{attempt} failed: {code}: {failure}")
@@ -111,8 +121,9 @@ def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Pat
         others = sorted(file.name for file in (job.out / FOLDER).iterdir() if file.name != FILE)
         graph = Graph(file=f"{FOLDER}/{FILE}", external=tuple(f"{FOLDER}/{name}" for name in others))
         return replace(
-            base, onnx={"fp32": graph}, opset=opset, exporter=attempt.name, notes=(*base.notes, *notes, *said),
-            versions=versions(exporters()[attempt.name][1]["packages"]),
+            base, onnx={"fp32": graph}, opset=graphed.opset, exporter=attempt.name,
+            expected={name: base.expected[name] for name in graphed.gives},
+            notes=(*base.notes, *notes, *graphed.notes), versions=graphed.versions,
         )  # fmt: skip
     return replace(base, lacks={"onnx": best} if best else {}, notes=(*base.notes, *notes))
 
@@ -130,30 +141,36 @@ def _stage_of(code: str) -> Any:
     return "run" if code.startswith("onnxruntime_") or code == "reference_timeout" else "export"
 
 
-def _try(job: Job, attempt: Attempt, folder: Path, path: Path) -> tuple[int, tuple[str, ...]]:
-    """A graph at `path` that agrees with the module: its opset and notes."""
+def _try(job: Job, attempt: Attempt, folder: Path, path: Path) -> Graphed:
+    """A graph at `path` that agrees with the module."""
     path.parent.mkdir(parents=True)
-    made: tuple[str, ...] = ()
-    elsewhere = job.environments.get(exporters()[attempt.name][1]["environment"])
+    told = exporters()[attempt.name][1]
+    elsewhere = job.environments.get(told["environment"])
+    made: Made | None = None
     if elsewhere is not None:
         made = make_elsewhere(elsewhere, attempt.name, (folder, path), job.limits)
-    found: tuple[int, tuple[str, ...]] = run_apart(
-        lambda stage: _make_and_check(attempt, Subject.read(folder), path, None if elsewhere is None else made, stage),
-        "export", job.limits,
-    )  # fmt: skip
-    return found
+    found: Graphed = run_apart(
+        lambda stage: _make_and_check(attempt, Subject.read(folder), path, made, stage), "export", job.limits
+    )
+    return found if made is not None else replace(found, versions=versions(told["packages"]))
 
 
-def _make_and_check(
-    attempt: Attempt, subject: Subject, path: Path, made: tuple[str, ...] | None, stage: Tell
-) -> tuple[int, tuple[str, ...]]:
-    from exporters.graphs.fit import fit
+def _make_and_check(attempt: Attempt, subject: Subject, path: Path, elsewhere: Made | None, stage: Tell) -> Graphed:
+    from exporters.graphs.fit import fit, shared_outputs
     from exporters.subject import ignores, module_of
 
     with quiet():
         try:
-            if made is None:
+            used: dict[str, str] = {}
+            if elsewhere is None:
                 made = load(attempt.name)[0].make(subject, path, attempt.variant)
+            else:  # another release of the library decides there what a graph gives
+                made, there = elsewhere
+                # Two releases of one package took part: the module's is the main environment's.
+                environment = exporters()[attempt.name][1]["environment"]
+                used = {f"{environment}:{package}": release for package, release in there.items()}
+                expected, less = shared_outputs(path, subject.expected)
+                subject, made = replace(subject, expected=expected), (*made, *less)
             # Loaded anew: an export may leave its traces in a module.
             opset, fitted = fit(
                 path, subject.inputs, subject.expected,
@@ -166,7 +183,8 @@ def _make_and_check(
                 raise MemoryError(first_line(error)) from error
             raise ExportFailed("export_failed", f"{type(error).__name__}: {_telling(error)}") from error
         stage("onnxruntime")
-        return opset, (f"graph by {attempt}", *made, *fitted, _agreement(subject, path))
+        notes = (f"graph by {attempt}", *made, *fitted, _agreement(subject, path))
+        return Graphed(opset, tuple(subject.expected), notes, used)
 
 
 def _telling(error: BaseException) -> str:

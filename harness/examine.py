@@ -15,6 +15,7 @@ from harness.core.text import one_line
 from harness.core.units import ms
 from harness.execute.asking import devices_of
 from harness.execute.executor import Probes
+from harness.export.process import environments
 from harness.measure.host import memory_of_tree
 from harness.measure.machine import fingerprint
 from harness.measure.quiet import findings_of
@@ -43,7 +44,8 @@ async def examine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]
             await executor.close()
     natives = await _ask_natives(say)
     platforms = _platforms(browsers, natives)
-    return {"machine": {**fingerprint(), "quiet": quiet}, "platforms": platforms, "browsers": browsers}
+    machine = {**fingerprint(), "quiet": quiet}
+    return {"machine": machine, "platforms": platforms, "browsers": browsers, "environments": environments()}
 
 
 async def _ask_natives(say: Callable[[str], None]) -> dict[str, dict[str, str | None]]:

@@ -52,6 +52,20 @@ def fit(
     return opset, (*notes, *fixed)
 
 
+def shared_outputs(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Those of the module's outputs that the graph gives, and a note on the others.
+
+    Raises ExportFailed `outputs_differ` where the first, which is what the model is for, is not among them.
+    """
+    given = {value.name for value in onnx.load(str(path), load_external_data=False).graph.output}
+    main = next(iter(expected))
+    if main not in given:
+        raise ExportFailed("outputs_differ", f"the graph gives {', '.join(sorted(given))}, and not {main}")
+    absent = [name for name in expected if name not in given]
+    notes = (f"outputs of the module that the graph does not give: {', '.join(absent)}",) if absent else ()
+    return {name: array for name, array in expected.items() if name in given}, notes
+
+
 def _replace(values: Any, wanted: list[Any]) -> None:
     copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in wanted]
     del values[:]

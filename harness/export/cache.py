@@ -5,12 +5,13 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from harness import catalog
 from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact, ArtifactRequest
 from harness.core.units import human_bytes
-from harness.export.process import ExportFailed, Progress, RunWorker, run_worker
+from harness.export.process import ExportFailed, Progress, RunWorker, interpreters, run_worker
 from harness.export.request import base_of, digest_of_request, exporters_of
 from harness.processes.children import removed_with_us
 
@@ -57,10 +58,13 @@ class ArtifactCache:
         self._refuse_full_disk(request, base)
         aside = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=self.folder))
         with removed_with_us(aside):
-            body = {"request": request.model_dump(mode="json"), "out": str(aside), "digest": digest}
+            body: dict[str, Any] = {"request": request.model_dump(mode="json"), "out": str(aside), "digest": digest}
             if base is not None:
                 body["base"] = str(self.folder / base.digest)
-            result = await self._run(exporters_of(request)[-1].environment, "export", body, progress)
+            else:
+                body["environments"] = await interpreters(exporters_of(request)[-1], progress)
+            # The worker itself is always ours; what needs another environment it starts in that one's Python.
+            result = await self._run("main", "export", body, progress)
             artifact = Artifact.model_validate(result["artifact"])
             target = self.folder / digest
             if not target.exists():  # another run may have been faster; its bytes are as good as ours

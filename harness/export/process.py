@@ -8,8 +8,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from harness import catalog
 from harness.catalog import ROOT
 from harness.core.errors import HarnessError, ProtocolViolation, Unsupported, UserMistake
+from harness.core.plugins import Exporter
+from harness.export.environments import find, find_or_make, home, requirements_of
 from harness.processes.child import Child, start_child
 from harness.processes.endings import how_it_ended, oom_kills
 from harness.processes.zygotes import ZygoteEnded
@@ -33,9 +36,38 @@ class ExportFailed(HarnessError):
 
 def interpreter(environment: str) -> str:
     """The Python that an exporter's environment names; raises Unsupported for one that is not made yet."""
-    if environment != "main":
-        raise Unsupported(f"the exporter needs the environment {environment!r}, which is not set up here")
-    return sys.executable
+    if environment == "main":
+        return sys.executable
+    found = find(requirements_of(environment), home())
+    if found is None:
+        raise Unsupported(f"the exporter needs the environment {environment!r}, which is not made yet")
+    return str(found)
+
+
+async def interpreters(wanted: Exporter, progress: Progress) -> dict[str, str]:
+    """Environment, other than the main one → its Python: that of the exporter asked for, which is made where it is not
+    there, and those that are there. So an exporter that may be tried among others costs nobody a download.
+
+    Raises UserMistake where it cannot be made.
+    """
+    found = {}
+    for name in sorted({exporter.environment for exporter in catalog.exporters().values()} - {"main"}):
+        if name == wanted.environment:
+            found[name] = str(await find_or_make(requirements_of(name), home(), progress))
+        elif (python := find(requirements_of(name), home())) is not None:
+            found[name] = str(python)
+    return found
+
+
+def environments() -> list[dict[str, str | None]]:
+    """Each exporter that needs an environment of its own, that one's Python where it is made, and how to make it."""
+    found = []
+    for exporter in catalog.exporters().values():
+        if exporter.environment != "main":
+            python = find(requirements_of(exporter.environment), home())
+            about = {"exporter": exporter.name, "environment": exporter.environment, "install": exporter.install}
+            found.append({**about, "python": None if python is None else str(python)})
+    return found
 
 
 def inspect_model(name: str, revision: str | None) -> dict[str, Any]:

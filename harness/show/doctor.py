@@ -24,8 +24,11 @@ def doctor_lines(found: dict[str, Any]) -> RenderableType:
         parts += [_browsers(there)]
     if calibrated := [each for each in there if each["gpu_clocks"]]:
         parts += [_clocks(calibrated)]
+    apart = [_environment(each) for each in found.get("environments", ())]
     spaced = [part for each in parts for part in (Text(), each)]
-    return Group(Text(head), Text(packages, style="dim"), *noise, *spaced, Text(), *_not_there(found["browsers"]))
+    return Group(
+        Text(head), Text(packages, style="dim"), *noise, *spaced, Text(), *_not_there(found["browsers"]), *apart
+    )
 
 
 def _table(*columns: str) -> Table:
@@ -98,6 +101,11 @@ def _clocks(browsers: list[dict[str, Any]]) -> RenderableType:
         twice = or_dash(clocks["twice_ms"], duration)
         table.add_row(each["name"], *told, or_dash(clocks["wait_floor_ms"], duration), twice, believed)
     return table
+
+
+def _environment(each: dict[str, Any]) -> Text:
+    state = f"its environment is {each['python']}" if each["python"] else f"not here; {each['install']}"
+    return Text(f"exporter {each['exporter']}: {state}")
 
 
 def _not_there(browsers: list[dict[str, Any]]) -> list[Text]:
