@@ -10,6 +10,7 @@ import torch
 
 from exporters.seam import ExportFailed
 from exporters.zoo.data import table
+from exporters.zoo.dims import shape_of
 from exporters.zoo.placeholders import place
 from exporters.zoo.recipes import make
 from exporters.zoo.signature import Signature, signature_of
@@ -45,8 +46,8 @@ def _mixed(inputs: dict[str, Any]) -> bool:
 
 def _wanted(signature: Signature, ask: Any) -> list[str]:
     """Names in the order in which they are made and given."""
-    has = set(signature.required) | {signature.main}
-    if signature.main == "input_ids" or "input_ids" in signature.required or signature.modalities != ("text",):
+    has = set(signature.required) | set(signature.main)
+    if "input_ids" in signature.main or "input_ids" in signature.required or signature.modalities != ("text",):
         says = set(signature.modalities)
         has |= {"input_ids"} if "text" in says else set()
         for name, modality in table("recipes")["modality"].items():
@@ -80,7 +81,9 @@ def _recipes(name: str, signature: Signature, ask: Any) -> list[dict[str, Any]]:
     """The recipes of a parameter whose conditions hold, in order."""
     recipes = table("recipes")["forward"][name]
     several = recipes if isinstance(recipes, list) else [recipes]
-    return [each for each in several if all(_holds(condition, signature, ask) for condition in each.get("needs", ()))]
+    fitting = [each for each in several if all(_holds(one, signature, ask) for one in each.get("needs", ()))]
+    # A length of none is of something that this config does not have.
+    return [each for each in fitting if each is fitting[-1] or 0 not in shape_of(each.get("shape", []), ask)]
 
 
 def _holds(condition: str, signature: Signature, ask: Any) -> bool:

@@ -11,7 +11,7 @@ class Signature:
 
     names: tuple[str, ...]
     required: tuple[str, ...]
-    main: str
+    main: tuple[str, ...]
     modalities: tuple[str, ...]
 
 
@@ -19,12 +19,13 @@ def signature_of(module: Any) -> Signature:
     """The signature of a module of transformers, as its class declares it."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     taken = [each for each in inspect.signature(module.forward).parameters.values() if each.kind in kinds]
+    main = getattr(module, "main_input_name", "input_ids")
     modalities = getattr(module, "input_modalities", "text")
     # Some classes list the alternatives of each place; the first of them will do.
     flat = [modalities] if isinstance(modalities, str) else modalities
     return Signature(
         names=tuple(each.name for each in taken),
         required=tuple(each.name for each in taken if each.default is each.empty),
-        main=getattr(module, "main_input_name", "input_ids"),
+        main=(main,) if isinstance(main, str) else tuple(main),
         modalities=tuple(each if isinstance(each, str) else each[0] for each in flat),
     )

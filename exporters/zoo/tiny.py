@@ -32,7 +32,7 @@ def _tiny(config: Any, special: dict[str, int]) -> Any:
     values |= _layers(config, given, values)
     values |= _indices(config, values)
     values |= _sections(config, values)
-    values |= {name: value for name, value in table("tiny")["values"].items() if values.get(name)}
+    values |= {name: value for name, value in table("tiny")["values"].items() if vars(config).get(name)}
     vocabulary = values.get("vocab_size")
     values |= _tokens_inside(given, special, vocabulary if isinstance(vocabulary, int) else None)
     values |= exceptions
@@ -60,13 +60,18 @@ def _given(config: Any) -> dict[str, Any]:
         plain = None
     given = {}
     for field in fields(type(config)):
-        if not field.init or field.name not in vars(config):
+        if not field.init or field.name.startswith("_") or field.name not in vars(config):
             continue
         value = vars(config)[field.name]
         derived = field.default is None and value is not None and plain is not None
         if derived and not _has_sizes(value) and vars(plain).get(field.name) == value:
             continue
         given[field.name] = value
+    # Backbones keep under other names what they are told to give.
+    for name in ("out_features", "out_indices"):
+        told = vars(config).get(f"_{name}")
+        if told is not None and plain is not None and vars(plain).get(f"_{name}") != told:
+            given[name] = told
     # What somebody gave it, though the class does not declare it.
     declared = {field.name for field in fields(type(config))} | set(vars(plain) if plain is not None else vars(config))
     return given | {
@@ -158,6 +163,10 @@ def _indices(config: Any, values: dict[str, Any]) -> dict[str, Any]:
         if all(_is_number(number) and -old <= number <= old for number in value):
             placed = [number if -new <= number < 0 else min(abs(number) * new // old, new - 1) for number in value]
             changed[each] = list(dict.fromkeys(placed))
+            if each == "out_indices":
+                # As many as before, since what reads them counts on it: then there are so many layers.
+                changed |= {each: list(range(1, len(value) + 1)), "out_features": None}
+                changed[name] = max(new, len(value))
     return changed
 
 

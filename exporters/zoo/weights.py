@@ -28,6 +28,7 @@ def build(make: Any, seed: int) -> Any:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         _FILLING.fill_uninitialized_memory = before[2]
     fill(module, seed)
+    strengthen(module)
     return module.eval()
 
 
@@ -53,6 +54,26 @@ def fill(module: Any, seed: int) -> list[str]:
             tensor.copy_(torch.where(unset, drawn.to(tensor.dtype), tensor))
             filled.append(name)
     return filled
+
+
+def strengthen(module: Any) -> list[str]:
+    """Scale up weights through which a signal would vanish; returns the names of their modules."""
+    rules = table("rules")["weights"]
+    named = list(module.named_modules())
+    batch_normed = any(isinstance(each, torch.nn.modules.batchnorm._BatchNorm) for _, each in named)
+    done: dict[int, str] = {}
+    for name, each in named:
+        convolves = isinstance(each, torch.nn.modules.conv._ConvNd)
+        weight = each._parameters.get("weight")
+        if not (convolves or isinstance(each, torch.nn.Linear)) or weight is None or id(weight) in done:
+            continue
+        keeping = (weight.numel() / weight.shape[0]) ** -0.5
+        share = weight.detach().std().item() / keeping if weight.numel() > 1 else 1.0
+        if 0 < share < rules["weak_convolution" if convolves and batch_normed else "weak"]:
+            with torch.no_grad():
+                weight.mul_(rules["gain"] / share)
+            done[id(weight)] = name
+    return list(done.values())
 
 
 def _hides(tensor: Any, below: float) -> bool:
