@@ -10,7 +10,7 @@ DESCRIBE = {
     "formats": ["onnx"],
     "environment": "optimum",
     "packages": ["optimum", "optimum-onnx", "transformers", "torch", "onnx"],
-    "install": "harness export --exporter optimum makes it (some minutes, 1.2 GB)",
+    "install": "harness export --exporter optimum makes it (some minutes, 1.3 GB)",
 }
 
 import json

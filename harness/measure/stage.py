@@ -33,7 +33,8 @@ def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
         return None
     stopped = next((one for one in rounds if one.outcome == result.outcome), None)
     if stopped is None:
-        return _of_code(result.code) or ("plan" if result.outcome == "unsupported" else "export")
+        said_by_exporter = (result.reason or "").startswith("export: ")
+        return _of_code(result.code) or ("build" if said_by_exporter and result.code is None else _before(result))
     if stopped.code == WRONG_OUTPUT:
         return "agree"
     # A page says `runtime` when its runtime is there, a worker begins with `prepare`; `load` is said when it is done.
@@ -49,6 +50,10 @@ def stages_of(results: Iterable[tuple[Case, CaseResult]], rounds: Iterable[Round
         by_case.setdefault(one.case_id, []).append(one)
     ids = ((case.case_id, result) for case, result in results)
     return {case_id: stage_of(result, by_case.get(case_id, ())) for case_id, result in ids}
+
+
+def _before(result: CaseResult) -> str:
+    return "plan" if result.outcome == "unsupported" else "export"
 
 
 def _of_code(code: str | None) -> str | None:

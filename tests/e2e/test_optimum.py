@@ -1,4 +1,4 @@
-"""The exporter with an environment of its own: made here where it is not there yet (a minute or two, 1.2 GB)."""
+"""The exporter with an environment of its own: made here where it is not there yet (a minute or two, 1.3 GB)."""
 
 from pathlib import Path
 

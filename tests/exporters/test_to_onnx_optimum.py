@@ -1,10 +1,7 @@
 """What is done to a config before the older transformers reads it, and to optimum's graph after it was made."""
 
 from pathlib import Path
-<<<<<<< HEAD
-=======
 from typing import Any
->>>>>>> optimum
 
 import numpy as np
 import onnx
@@ -16,14 +13,6 @@ from exporters.to_onnx_optimum import fix_sizes, restate_rope
 
 
 def test_rotary_positions_are_spelled_as_the_older_release_reads_them() -> None:
-<<<<<<< HEAD
-    plain = {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}
-    assert restate_rope(plain) and plain["rope_theta"] == 500.0 and "rope_scaling" not in plain
-    scaled = {"text_config": {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 7.0}}}
-    assert restate_rope(scaled)
-    assert scaled["text_config"]["rope_scaling"] == {"rope_type": "linear", "factor": 2.0}
-    by_layer = {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1.0}}}
-=======
     plain: dict[str, Any] = {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}
     assert restate_rope(plain) and plain["rope_theta"] == 500.0 and "rope_scaling" not in plain
     scaled: dict[str, Any] = {
@@ -32,7 +21,6 @@ def test_rotary_positions_are_spelled_as_the_older_release_reads_them() -> None:
     assert restate_rope(scaled)
     assert scaled["text_config"]["rope_scaling"] == {"rope_type": "linear", "factor": 2.0}
     by_layer: dict[str, Any] = {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1.0}}}
->>>>>>> optimum
     assert not restate_rope(by_layer) and list(by_layer) == ["rope_parameters"]
 
 
