@@ -38,6 +38,7 @@ from exporters.zoo.build import (
 from exporters.zoo.data import first_attribute, table
 from exporters.zoo.images import PROCESSOR, write_processor
 from exporters.zoo.inputs import Ask, make_inputs, tokenizer_in
+from exporters.zoo.layers import cut_layers
 from exporters.zoo.registry import auto_class, family_of
 from exporters.zoo.wordpiece import write_tokenizer
 from harness.core.leaves import named_tensors
@@ -177,6 +178,8 @@ def _build(job: Job) -> Built:
         weights_from = found.weights_from
     else:
         config = sized_config(_config_in(found.path) if found else default_config(model.identity), model.scale)
+        if model.layers is not None:
+            config = cut_layers(config, model.layers)
         settle_random(config, job.request.task.name)
         job.say(f"building {model.name} ({model.scale}, random weights)")
         auto = auto_class(job.request.task, config.model_type)

@@ -74,7 +74,8 @@ class ArtifactCache:
 
     def _refuse_full_disk(self, request: ArtifactRequest, base: Artifact | None) -> None:
         known = catalog.architectures().get(request.model.architecture or "")
-        parameters = (known.parameters or 0) if known and request.model.scale == "full" else 0
+        whole = request.model.scale == "full" and request.model.layers is None
+        parameters = (known.parameters or 0) if known and whole else 0
         need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
         if free < need:
