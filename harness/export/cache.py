@@ -78,11 +78,12 @@ class ArtifactCache:
         parameters = (known.parameters or 0) if known and whole else 0
         need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
+        cut = "; --layers N makes it smaller, at its full width" if parameters else ""
         if free < need:
             raise UserMistake(
                 "disk_full",
                 f"{request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)} free",
-                "free some room, or put the database elsewhere with --db",
+                f"free some room, or put the database elsewhere with --db{cut}",
             )
 
 
