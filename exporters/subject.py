@@ -9,12 +9,14 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
+from transformers import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from exporters.apart import out_of_memory
@@ -41,6 +43,7 @@ from exporters.zoo.registry import auto_class, family_of
 from exporters.zoo.wordpiece import write_tokenizer
 from harness.core.calls import CALL_FILE
 from harness.core.leaves import named_tensors
+from harness.core.past import call
 
 TOKENIZER_FILES = (
     "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
@@ -143,9 +146,10 @@ def tensors(arrays: dict[str, Any]) -> dict[str, Any]:
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 
-def outputs_of(module: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What the module gives, by name, as tensors."""
-    return named_tensors(module(**given), lambda value: isinstance(value, torch.Tensor), given)
+def outputs_of(module: Any, given: dict[str, Any], forward: Any = None) -> dict[str, Any]:
+    """What the module gives, by name, as tensors; by way of `forward` where that has been replaced."""
+    returned = call(forward or module, given, partial(DynamicCache, config=module.config))
+    return named_tensors(returned, lambda value: isinstance(value, torch.Tensor), given)
 
 
 def ignores(module: Any, subject: Subject, names: Iterable[str]) -> dict[str, bool]:

@@ -33,6 +33,7 @@ DESCRIBE = {
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,14 @@ import torch
 import transformers
 import transformers.modeling_utils  # what every model class imports when it is looked up: here a zygote has it already
 from numpy.typing import NDArray
+from transformers.cache_utils import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from harness.core.calls import CALL_FILE, Call
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from harness.core.leaves import named_tensors
+from harness.core.past import call
 from native.pytorch.devices import DEVICES
 from native.pytorch.diffusion import class_in_diffusers, load_part, version_of_diffusers
 from native.pytorch.errors import outcome_of
@@ -146,6 +149,7 @@ class PyTorchSession:
         self._inputs: dict[str, torch.Tensor] = {}
         self._wanted = tuple(tensor.name for tensor in message.artifact.expected)
         self._module: Any = None
+        self._cache_of: Any = None
         self._returned: Any = None
         self._latest: dict[str, torch.Tensor] = {}
 
@@ -196,6 +200,7 @@ class PyTorchSession:
             folder = Path(self._message.outputs_to)
             module, told["compile"] = compiled(module, option, self._device.torch_name, folder)
         self._module = module
+        self._cache_of = partial(DynamicCache, config=module.config)
         return told
 
     def run(self) -> None:
@@ -203,7 +208,7 @@ class PyTorchSession:
             with torch.inference_mode(), self._autocast:
                 inputs = {name: tensor.to(self._device.torch_name) for name, tensor in self._inputs.items()}
                 # All of it is kept until `drop_outputs`: letting go of caches that are no output is not timed.
-                self._returned = self._module(**inputs)
+                self._returned = call(self._module, inputs, self._cache_of)
                 found = named_tensors(self._returned, _is_tensor, self._inputs)
                 # What an Artifact leaves out of its outputs is not asked for.
                 latest = {name: found[name] for name in self._wanted if name in found}
