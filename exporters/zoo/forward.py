@@ -3,6 +3,7 @@
 Where no config settles a shape, a parameter has several recipes. They are tried in order until the forward takes one.
 """
 
+from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
@@ -21,11 +22,13 @@ def forward_inputs(ask: Any, read: dict[str, Any]) -> dict[str, Any]:
     signature = signature_of(ask.module)
     read = {name: array for name, array in read.items() if name in signature.names}
     wanted = _wanted(signature, ask)
-    choices = [_recipes(name, signature, ask) for name in wanted]
+    # A mask that says that all of something counts may be left out, and is, where the forward takes none of this shape.
+    fewer = [name for name in wanted if name in signature.required or not name.endswith("_mask")]
     failures: list[Exception] = []
-    for recipes in islice(product(*choices), table("recipes")["most_tries"]):
+    for names, recipes in (pair for taken in (wanted, fewer) for pair in _tries(taken, signature, ask)):
         try:
-            inputs = _made(ask, wanted, recipes, read)
+            inputs = _made(ask, names, recipes, read)
+            choices = [_recipes(name, signature, ask) for name in names]
             if all(len(each) == 1 for each in choices) and not _mixed(inputs):
                 return inputs
             inputs = place(ask.module, inputs) if _mixed(inputs) else inputs
@@ -37,6 +40,12 @@ def forward_inputs(ask: Any, read: dict[str, Any]) -> dict[str, Any]:
             return inputs
     said = str(failures[0]).strip().splitlines()
     raise ExportFailed("forward_failed", f"{type(failures[0]).__name__}: {said[0] if said else ''}") from failures[0]
+
+
+def _tries(names: list[str], signature: Signature, ask: Any) -> Iterator[tuple[list[str], tuple[dict[str, Any], ...]]]:
+    """The names with one recipe for each, in all combinations up to a limit."""
+    choices = [_recipes(name, signature, ask) for name in names]
+    return ((names, recipes) for recipes in islice(product(*choices), table("recipes")["most_tries"]))
 
 
 def _mixed(inputs: dict[str, Any]) -> bool:

@@ -19,6 +19,7 @@ _MARGIN_BYTES = 1_000_000_000
 _LARGEST_MANIFEST_BYTES = 64_000_000
 # Of this process or machine, not of the Artifact: no reason to remove it.
 _NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOMEM)
+_ENDS_OF_A_LIMIT = ("_timeout", "_memory", "_killed")
 _COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works, of whatever precision
 
 
@@ -32,12 +33,13 @@ class ArtifactCache:
         self._sound: dict[str, Artifact] = {}
 
     def find(self, request: ArtifactRequest) -> Artifact | None:
-        """The Artifact if it is here and whole; a broken one is removed, so that it is made again."""
+        """The Artifact if it is here and whole; a broken one is removed, so that it is made again, as is one that lacks
+        its graph for want of time or memory: another time may have more."""
         digest = digest_of_request(request)
         if digest not in self._sound:
             path = self.folder / digest
             artifact = read_artifact(path)
-            if artifact is None:
+            if artifact is None or _ran_into_a_limit(artifact):
                 _remove(path)
                 return None
             self._sound[digest] = artifact
@@ -116,6 +118,10 @@ def read_artifact(path: Path) -> Artifact | None:
     except (ValueError, RuntimeError):  # RuntimeError: a loop of symlinks
         return None
     return artifact
+
+
+def _ran_into_a_limit(artifact: Artifact) -> bool:
+    return any(lack.code.endswith(_ENDS_OF_A_LIMIT) for lack in artifact.lacks.values())
 
 
 def _graph_bytes(artifact: Artifact) -> int:

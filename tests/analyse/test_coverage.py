@@ -95,7 +95,7 @@ def test_an_empty_run_has_nothing() -> None:
     assert (found.rows, found.columns, found.cells, ranked(found)) == ((), (), [], [])
 
 
-# The words are those of the libraries themselves: torch.export, torch.onnx, ONNX Runtime, transformers, Chromium.
+# Worded as torch.export, torch.onnx, ONNX Runtime, transformers and Chromium word such things.
 @pytest.mark.parametrize(
     ("stage", "code", "reason", "told"),
     [
