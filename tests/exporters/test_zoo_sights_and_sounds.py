@@ -40,6 +40,10 @@ def test_a_tiny_video_is_short_and_small() -> None:
 
 
 class Codebook(torch.nn.Module):
+    embed: torch.Tensor
+    usage: torch.Tensor
+    scratch: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("embed", torch.zeros(4, 3))
@@ -58,11 +62,12 @@ def test_a_gain_that_is_data_holds_for_its_architecture_only() -> None:
     spreads = {}
     for name in ("superpoint", "no such architecture"):
         torch.manual_seed(0)
-        module = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3))
-        torch.nn.init.normal_(module[0].weight, std=0.02)
-        module.config = SimpleNamespace(model_type=name)
+        convolution = torch.nn.Conv2d(8, 8, 3)
+        torch.nn.init.normal_(convolution.weight, std=0.02)
+        module = torch.nn.Sequential(convolution)
+        setattr(module, "config", SimpleNamespace(model_type=name))  # noqa: B010 (a module's type knows no config)
         strengthen(module)
-        spreads[name] = module[0].weight.std().item()
+        spreads[name] = convolution.weight.std().item()
     # 72 inputs keep a signal's size at a spread of 72 ** -0.5; the gain is 1.4.
     assert spreads["superpoint"] == pytest.approx(1.4 * 72**-0.5, rel=1e-3)
     assert spreads["no such architecture"] == pytest.approx(0.02, rel=0.1)
