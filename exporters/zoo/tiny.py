@@ -25,7 +25,8 @@ def _tiny(config: Any, special: dict[str, int]) -> Any:
     nested = {name: _tiny(part, special) for name, part in nested_configs(config).items()}
     given = _given(config)
     values = {name: nested.get(name, value) for name, value in given.items()}
-    staged = any(is_staged(name, value) for name, value in given.items())
+    # What is kept whole does not say how the rest is divided.
+    staged = any(is_staged(name, value) for name, value in given.items() if name not in keep)
     for name, value in given.items():
         if name not in nested and name not in keep:
             values[name] = _smaller(name, value, staged)
