@@ -16,6 +16,10 @@ from exporters.zoo.data import first_attribute, table
 from exporters.zoo.tiny import nested_configs
 
 
+# What a model's comparison calls the features that it counts; of codes of pictures each number is one.
+COUNTED = ("features", "embeds", "hidden_states", "image_ids")
+
+
 class _Counted(Exception):
     """The forward was stopped: so many features of this modality."""
 
@@ -128,7 +132,7 @@ def _mask_watch(original: Any, placed: dict[str, int]) -> Any:
         given = {**given, **given.pop("kwargs", {})}
         embeds = given.get("inputs_embeds")
         for name, value in given.items():
-            if value is None or name == "inputs_embeds" or not name.endswith(("features", "embeds", "hidden_states")):
+            if value is None or name == "inputs_embeds" or not name.endswith(COUNTED):
                 continue
             modalities = list(table("recipes")["placeholders"])
             modality = next((each for each in modalities if name.startswith(each)), modalities[0])
@@ -153,6 +157,8 @@ def _features_watch(original: Any, modality: str, placed: dict[str, int]) -> Any
 
 def _rows(features: Any, width: int | None) -> int:
     """Vectors in a tensor, or in all tensors of a list."""
+    if isinstance(features, torch.Tensor) and not features.is_floating_point():
+        return features.numel()
     if isinstance(features, torch.Tensor):
         return features.numel() // (width or features.shape[-1])
     return sum(_rows(each, width) for each in features if each is not None) if features is not None else 0

@@ -120,7 +120,24 @@ def _places(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
 
 
 def _steps(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
-    return np.tile(np.arange(shape[1], dtype=np.int64), (shape[0], 1))
+    return np.tile(recipe.get("first", 0) + np.arange(shape[1], dtype=np.int64), (shape[0], 1))
+
+
+def _pools(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
+    """Numbers of patches, each in one pool."""
+    return np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
+
+
+def _row(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
+    """The same lengths for each item of the batch."""
+    return np.tile(np.array(shape_of(recipe["values"], ask), np.int64), (shape[0], 1))
+
+
+def _placed_patches(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
+    """Patches with their row and column, which count from one, before their pixels."""
+    patches = _smooth(ask, recipe, shape, made)
+    patches[..., 0], patches[..., 1] = (1 + place for place in np.divmod(np.arange(shape[1]), grid_side(ask)))
+    return patches
 
 
 def _image_size(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
@@ -145,4 +162,5 @@ KINDS: dict[str, Callable[[Any, Recipe, Shape, Made], Any]] = {
     "ids": _ids, "decoder_ids": _decoder_ids, "codes": _codes, "smooth": _smooth, "normal": _normal, "ones": _ones,
     "zeros": _zeros, "true": _true, "false": _false, "fill": _fill, "first": _first, "span": _span, "grid": _grid,
     "places": _places, "steps": _steps, "image_size": _image_size, "boxes": _boxes, "mask_of": _mask_of,
+    "pools": _pools, "row": _row, "placed_patches": _placed_patches,
 }  # fmt: skip
