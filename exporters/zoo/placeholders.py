@@ -15,7 +15,6 @@ import torch
 from exporters.zoo.data import first_attribute, table
 from exporters.zoo.tiny import nested_configs
 
-
 # What a model's comparison calls the features that it counts; of codes of pictures each number is one.
 COUNTED = ("features", "embeds", "hidden_states", "image_ids")
 
