@@ -10,7 +10,12 @@ import pytest
 HARDWARE = ("cpu", "onnxruntime", "wasm")
 SIZE = 40
 # Architecture → (where it stops, kind of its cause). One that is mended must leave the table, so that it stays true.
-HOLES: dict[str, tuple[str, str]] = {}
+HOLES = {
+    "gemma4_unified_assistant": ("build", "unclassified"),  # its default layers share a cache that nobody fills
+    "hunyuan_vl": ("agree", "wrong_output"),  # by torchscript, which fixed in the graph what the run decided
+    "pi0": ("forward", "unclassified"),  # a robot's state has no input rule yet
+    "qwen3_5_moe": ("export", "dynamic_control_flow"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.timeout(1600)
 def test_the_holes_of_the_sample_are_those_that_are_known(found: Any) -> None:
     holes = {
-        cell["model"]: (cell["stage"], cell["why"]["kind"])
+        cell["model"]: (cell["stage"], cell["why"]["class"])
         for cell in found["cells"]
         if cell["outcome"] != "ok" and cell["platform"] == "onnxruntime"
     }

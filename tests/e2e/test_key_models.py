@@ -49,7 +49,7 @@ def test_all_agree_but_for_the_known_holes(cells: dict[tuple[str, str], Any]) ->
     surprising = {key: f"{cell['stage']}: {cell['reason']}" for key, cell in holes.items() if key not in HOLES}
     assert not surprising
     assert all(cell["correct"]["checked"] for key, cell in cells.items() if key not in holes)
-    assert {key: (cell["why"]["kind"], cell["why"]["subject"]) for key, cell in holes.items()} == HOLES
+    assert {key: (cell["why"]["class"], cell["why"]["subject"]) for key, cell in holes.items()} == HOLES
 
 
 def test_a_step_of_generation_against_a_cache(tmp_path: Path) -> None:
