@@ -27,6 +27,8 @@ _HEAD = struct.Struct("<Q")
 # How torch, C++ and the system say it, whatever class of exception carries the words.
 _NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "bad allocation", "not enough memory")
 
+_LINKERS_WORD = 127
+
 
 def run_apart(step: Step, stage: str, limits: Limits) -> Any:
     """What the step returns. It is given a function to name the stage that begins; `stage` is the first one.
@@ -48,7 +50,7 @@ def run_apart(step: Step, stage: str, limits: Limits) -> Any:
     except EOFError as error:
         _, status = os.waitpid(pid, 0)
         pid = 0
-        raise _ended(status, heard.stage) from error
+        raise _ended(status, heard.stage, limits) from error
     finally:
         os.close(reading)
         if pid:
@@ -152,8 +154,12 @@ def _exactly(reading: int, size: int, deadline: float | None) -> bytes:
     return bytes(parts)
 
 
-def _ended(status: int, stage: str) -> ExportFailed:
+def _ended(status: int, stage: str, limits: Limits) -> ExportFailed:
     code = os.waitstatus_to_exitcode(status)
+    # The fork runs no other program, so this is the dynamic linker's word: it could not get memory for a library.
+    if code == _LINKERS_WORD and limits.bytes is not None:
+        reason = f"{stage}: no memory to load a library; it may have {limits.bytes / 1e9:.3g} GB"
+        return ExportFailed(f"{stage}_memory", reason)
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     ending = "killed" if -code == signal.SIGKILL else "crashed"
     return ExportFailed(f"{stage}_{ending}", f"{stage}: its process ended with {how}, without a word")

@@ -9,12 +9,14 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
+from transformers import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from exporters.apart import out_of_memory
@@ -24,6 +26,7 @@ from exporters.pipelines import answer_of
 from exporters.quiet import quiet
 from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject
 from exporters.source import Found, fetch_weights, locate
+from exporters.zoo import diffusion
 from exporters.zoo.build import (
     check_length,
     default_config,
@@ -36,9 +39,12 @@ from exporters.zoo.build import (
 from exporters.zoo.data import first_attribute, table
 from exporters.zoo.images import PROCESSOR, write_processor
 from exporters.zoo.inputs import Ask, make_inputs, tokenizer_in
+from exporters.zoo.layers import cut_layers
 from exporters.zoo.registry import auto_class, family_of
 from exporters.zoo.wordpiece import write_tokenizer
+from harness.core.calls import CALL_FILE
 from harness.core.leaves import named_tensors
+from harness.core.past import call
 
 TOKENIZER_FILES = (
     "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
@@ -58,6 +64,17 @@ class Built:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A module as read back from `hf/`, and what it is given."""
+
+    built: Built
+    module: Any
+    attention: str
+    inputs: dict[str, Any]
+    ask: Ask | None  # what a pipeline is made for; None where there is no pipeline of such a module
+
+
 def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Product:
     """Build or load the module, save it, freeze inputs and reference; a Product that lacks its graph, and the Subject
     in `folder`, from which graphs are made. Raises ExportFailed or ExportUnsupported."""
@@ -65,19 +82,14 @@ def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Produc
     with quiet():
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(REFERENCE_THREADS)
-        built = _build(job)
-        module, attention = _read_back(built, job.out / "hf")
-        length = check_length(module, request.length)
-        # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
-        reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
-        tokenizer = built.tokenizer if reads else None
-        of_module = {"module": module} if "module" in Ask.__dataclass_fields__ else {}
-        ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, **of_module)
-        inputs = make_inputs(request.task.inputs, ask)
+        ready = _part_of_diffusers(job) if request.model.identity in diffusion.names() else _of_transformers(job)
+        built, module, inputs = ready.built, ready.module, ready.inputs
         stage("forward")
         job.say(f"running {type(module).__name__} once")
         expected, said = _reference(module, inputs)
-        pipeline, why_none = answer_of(request.task.name, module, job.out / "hf", ask, built.tokenizer)
+        pipeline, why_none = None, None
+        if ready.ask is not None:
+            pipeline, why_none = answer_of(request.task.name, module, job.out / "hf", ready.ask, built.tokenizer)
     name, trusted = built.cls.__name__, request.model.trust_remote_code
     Subject(job.out / "hf", built.cls.__module__, name, request.task.name, trusted, inputs, expected).save(folder)
     return Product(
@@ -89,13 +101,41 @@ def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Produc
         built_by=name,
         hf="hf",
         pipeline=pipeline,
-        notes=(*built.notes, f"reference with {attention} attention", *said, *filter(None, [why_none])),
+        notes=(*built.notes, f"reference with {ready.attention} attention", *said, *filter(None, [why_none])),
     )
+
+
+def _of_transformers(job: Job) -> Ready:
+    request, built = job.request, _build(job)
+    module, attention = _read_back(built, job.out / "hf")
+    length = check_length(module, request.length)
+    # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
+    reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
+    tokenizer = built.tokenizer if reads else None
+    of_module = {"module": module} if "module" in Ask.__dataclass_fields__ else {}
+    ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, **of_module)
+    return Ready(built, module, attention, make_inputs(request.task.inputs, ask), ask)
+
+
+def _part_of_diffusers(job: Job) -> Ready:
+    request, name, hf = job.request, job.request.model.identity, job.out / "hf"
+    part = diffusion.part_of(name)
+    if request.task.name != part.task:
+        raise ExportUnsupported(f"{name} is for {part.task}, not for {request.task.name}")
+    asked = diffusion.Asked(request.model.scale, request.batch_size, request.length, request.seed)
+    job.say(f"building {name} ({asked.scale}, random weights)")
+    module = translated("build_failed", diffusion.build, name, asked)
+    diffusion.save(module, hf)
+    built = Built(type(module), f"random, seed {asked.seed}, config of {part.source}", None, made=True)
+    module = translated("load_failed", diffusion.load, hf)
+    return Ready(built, module, "diffusers' own", diffusion.make_inputs(name, module, asked), None)
 
 
 def module_of(subject: Subject, attention: str) -> Any:
     """The module in `hf/`; raises ExportFailed `no_attention` where it has none of that kind."""
     torch.set_num_threads(REFERENCE_THREADS)
+    if (subject.hf / CALL_FILE).is_file():
+        return diffusion.load(subject.hf)
     try:
         return load_model(_class_of(subject), subject.hf, attention=attention)
     except ValueError as error:
@@ -107,9 +147,10 @@ def tensors(arrays: dict[str, Any]) -> dict[str, Any]:
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 
-def outputs_of(module: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What the module gives, by name, as tensors."""
-    return named_tensors(module(**given), lambda value: isinstance(value, torch.Tensor), given)
+def outputs_of(module: Any, given: dict[str, Any], forward: Any = None) -> dict[str, Any]:
+    """What the module gives, by name, as tensors; by way of `forward` where that has been replaced."""
+    returned = call(forward or module, given, partial(DynamicCache, config=module.config))
+    return named_tensors(returned, lambda value: isinstance(value, torch.Tensor), given)
 
 
 def ignores(module: Any, subject: Subject, names: Iterable[str]) -> dict[str, bool]:
@@ -173,6 +214,8 @@ def _build(job: Job) -> Built:
         weights_from = found.weights_from
     else:
         config = sized_config(_config_in(found.path) if found else default_config(model.identity), model.scale)
+        if model.layers is not None:
+            config = cut_layers(config, model.layers)
         settle_random(config, job.request.task.name)
         job.say(f"building {model.name} ({model.scale}, random weights)")
         auto = auto_class(job.request.task, config.model_type)

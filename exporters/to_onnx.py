@@ -32,9 +32,31 @@ def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
 
     def wanted_only(**given: Any) -> dict[str, Any]:
         # What is no output of the Artifact (a cache, say) would be a part of the graph that nobody asked for.
-        return outputs_of(forward, given)
+        return outputs_of(module, flat(given), forward)
 
     module.forward = wanted_only
-    program = OnnxExporter().export(module, tensors(subject.inputs), config=OnnxConfig(dynamic=False)).program
+    sample = nested(tensors(subject.inputs))
+    program = OnnxExporter().export(module, sample, config=OnnxConfig(dynamic=False)).program
     OnnxExporter.save_program(program, path)
     return ()
+
+
+def nested(given: dict[str, Any]) -> dict[str, Any]:
+    """`a.0.b` → a mapping in a mapping: a dot is in no parameter's name. The exporter names what is nested by its path,
+    which is the dotted name again."""
+    made: dict[str, Any] = {}
+    for name, value in given.items():
+        *path, last = name.split(".")
+        inner = made
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return made
+
+
+def flat(given: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """What `nested` nested."""
+    made: dict[str, Any] = {}
+    for name, value in given.items():
+        made |= flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
+    return made

@@ -17,6 +17,7 @@ DATA = {
     "tsconfig.json": "types of the page, from JSDoc, checked strictly",
     "backend.json": "what the backend offers, read by the conductor as data",
     "catalogue.json": "the architectures as the pinned transformers knows them; made by `describe --write`",
+    "diffusion.json": "parts of diffusers' pipelines: published configs, and the rules that make them tiny",
     "exceptions.json": "what the rules cannot say of one architecture, each with its reason",
     "families.json": "rules that give each architecture its family and tasks; named exceptions, each with its reason",
     "packaged.json": "hub ids whose weights come in a Python package",

@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from exporters.quiet import quiet
+from exporters.zoo import diffusion
 from exporters.zoo.build import default_config
 
 LIMIT_SECONDS = 60
@@ -45,6 +46,8 @@ def count_all(classes: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 def count(architecture: str, built_by: str) -> int:
     """Parameters of that class, built from the default config; raises whatever building raises."""
+    if architecture in diffusion.names():
+        return diffusion.count_parameters(diffusion.part_of(architecture))
     config = default_config(architecture)
     # Not by the Auto class: where several classes are listed it looks for one in the config, which has none by default.
     with torch.device("meta"):

@@ -49,9 +49,25 @@ def image_hw(ask: Any) -> tuple[int, int]:
         return int(said[-2]), int(said[-1])
     if isinstance(said, int) and said > 0:
         return said, said
-    few = sum(each.numel() for each in ask.module.parameters()) < rules["tiny_parameters"]
-    side = rules["tiny_side"] if few else rules["side"]
-    return side, side
+    if _is_small(ask.module):
+        return rules["tiny_side"], rules["tiny_side"]
+    height, width = table("exceptions").get(ask.config.model_type, {}).get("image", [rules["side"], rules["side"]])
+    return height, width
+
+
+def _is_small(module: Any) -> bool:
+    return bool(sum(each.numel() for each in module.parameters()) < table("recipes")["image"]["tiny_parameters"])
+
+
+def _samples(ask: Any) -> int:
+    """Of sound: half a second at 16 kHz for a tiny model, some seconds for one of full size."""
+    rules = table("recipes")["audio"]
+    return int(rules["tiny_samples"] if _is_small(ask.module) else rules["samples"])
+
+
+def _spectrum_frames(ask: Any) -> int:
+    """Ten seconds as CLAP's processor makes them; of a tiny model as many as its spectrum is wide."""
+    return length_of(ask.config, "spectrum") if _is_small(ask.module) else table("recipes")["audio"]["spectrum_frames"]
 
 
 def grid_side(ask: Any) -> int:
@@ -66,6 +82,8 @@ def _length(expression: str, ask: Any) -> int:
         "height": lambda: image_hw(ask)[0],
         "width": lambda: image_hw(ask)[1],
         "grid": lambda: grid_side(ask),
+        "samples": lambda: _samples(ask),
+        "spectrum_frames": lambda: _spectrum_frames(ask),
     }
     values = {name: own[name]() if name in own else length_of(ask.config, name) for name in names_in(expression)}
     return evaluate(expression, values)

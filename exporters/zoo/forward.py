@@ -11,7 +11,7 @@ import torch
 
 from exporters.seam import ExportFailed
 from exporters.zoo.data import table
-from exporters.zoo.dims import shape_of
+from exporters.zoo.dims import look_up, shape_of
 from exporters.zoo.placeholders import place
 from exporters.zoo.recipes import make
 from exporters.zoo.signature import Signature, signature_of
@@ -98,6 +98,8 @@ def _recipes(name: str, signature: Signature, ask: Any) -> list[dict[str, Any]]:
 def _holds(condition: str, signature: Signature, ask: Any) -> bool:
     if condition == "only video":
         return "video" in signature.modalities and "image" not in signature.modalities
+    if condition == "frames counted":  # a class may call its frames images, and its config say how many they are
+        return look_up(ask.config, "frames") is not None and "pixel_values_videos" not in signature.names
     if condition.endswith(" in config"):
         return getattr(ask.config, condition.removesuffix(" in config"), None) is not None
     return any(name in signature.names for name in condition.split("|"))

@@ -4,6 +4,7 @@ tokens           input_ids, attention_mask   int64 [batch, length]
 decoder_tokens   decoder_input_ids           int64 [batch, decoder_length]
 image            pixel_values                float32 [batch, channels, height, width]
 audio            input_features              float32 [batch, mel bins, frames]
+past             past_key_values.N.key …     float32 [batch, key-value heads, length, head size], beside one token each
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ import numpy as np
 from exporters.seam import ExportFailed, ExportUnsupported
 from exporters.zoo.data import first_attribute, sentences, table
 from exporters.zoo.forward import forward_inputs
+from exporters.zoo.past import step_inputs
 from exporters.zoo.recipes import random_ids, shifted, smooth
 
 
@@ -43,6 +45,8 @@ def make_inputs(roles: Iterable[str], ask: Ask) -> dict[str, Any]:
     makes.
     """
     roles = tuple(roles)
+    if "past" in roles:
+        return step_inputs(ask)
     if ask.module is not None:
         return forward_inputs(ask, _read_roles(roles, ask))
     made: dict[str, Any] = {}

@@ -15,7 +15,6 @@ import torch
 from exporters.zoo.data import first_attribute, table
 from exporters.zoo.tiny import nested_configs
 
-
 # What a model's comparison calls the features that it counts; of codes of pictures each number is one.
 COUNTED = ("features", "embeds", "hidden_states", "image_ids")
 
@@ -42,6 +41,28 @@ def place(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         except Exception:  # the caller's forward says what is wrong
             break
         break
+    return inputs if placed else _place_by_tower(module, inputs)
+
+
+def _place_by_tower(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The same for a forward that compares tokens with features before or without saying so: its encoder is asked."""
+    for owner in module.modules():
+        for modality, rules in table("recipes")["placeholders"].items():
+            tower = getattr(owner, rules["tower"], None) if "tower" in rules else None
+            if tower is None or token_of(module.config, modality) is None:
+                continue
+            made: list[Any] = []
+            watch = tower.register_forward_hook(lambda _module, _given, output, made=made: made.append(output))
+            try:
+                with torch.no_grad():
+                    module(**{name: torch.from_numpy(array.copy()) for name, array in inputs.items()})
+                return inputs
+            except Exception:  # expected where there are features and no tokens for them
+                if made:
+                    count = _rows(getattr(made[0], "last_hidden_state", made[0]), None)
+                    return _with_tokens(module.config, inputs, _Counted(modality, count))
+            finally:
+                watch.remove()
     return inputs
 
 

@@ -151,9 +151,10 @@ def _boxes(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
 
 
 def _mask_of(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
-    """Every frame of features counts. Frames are the axis that does not have the mel bins."""
-    features = made[recipe["of"]]
-    axis = 1 if features.ndim < 3 or features.shape[-1] == length_of(ask.config, "bins") else -1
+    """Every frame of features counts. Frames are the axis that does not have the mel bins, of one frame or several."""
+    features, bins = made[recipe["of"]], length_of(ask.config, "bins")
+    of_frames = features.shape[-1] in (bins, bins * length_of(ask.config, "stacked"))
+    axis = 1 if features.ndim < 3 or of_frames else -1
     return np.ones((features.shape[0], features.shape[axis]), np.int64)
 
 

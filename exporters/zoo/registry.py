@@ -1,4 +1,5 @@
-"""Every architecture that transformers registers: its family, tasks and classes, by rules over the registries.
+"""Every architecture that transformers registers: its family, tasks and classes, by rules over the registries; and the
+parts of diffusers' pipelines, from their own table (`diffusion.py`).
 
 The rules are data (`families.json`, which says how they are read): modalities come from the parameters of forward,
 families from modalities and from which Auto classes list an architecture, tasks from the family. Nothing is asked of
@@ -9,6 +10,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import transformers
@@ -16,6 +18,7 @@ from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from exporters.seam import ExportFailed, ExportUnsupported
+from exporters.zoo import diffusion
 from exporters.zoo.data import table
 from harness.core.nouns import Task
 
@@ -57,10 +60,12 @@ def classified(tasks: Iterable[Task]) -> dict[str, Any]:
     """
     known = tuple(tasks)
     fits = {name: fitting(name, known) for name in registered()}
+    parts = diffusion.describe()
     return {
         "transformers": transformers.__version__,
-        "architectures": {name: _entry(name, classes) for name, classes in fits.items()},
-        "tasks": fits,
+        "diffusers": version("diffusers"),
+        "architectures": {name: _entry(name, classes) for name, classes in fits.items()} | parts,
+        "tasks": fits | {name: {entry["task"]: entry["built_by"]} for name, entry in parts.items()},
     }
 
 

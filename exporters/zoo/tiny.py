@@ -25,12 +25,13 @@ def _tiny(config: Any, special: dict[str, int]) -> Any:
     nested = {name: _tiny(part, special) for name, part in nested_configs(config).items()}
     given = _given(config)
     values = {name: nested.get(name, value) for name, value in given.items()}
-    staged = any(_is_staged(name, value) for name, value in given.items())
+    # What is kept whole does not say how the rest is divided.
+    staged = any(is_staged(name, value) for name, value in given.items() if name not in keep)
     for name, value in given.items():
         if name not in nested and name not in keep:
             values[name] = _smaller(name, value, staged)
     values |= _layers(config, given, values)
-    values |= _indices(config, values)
+    values |= moved_indices(config, values)
     values |= _sections(config, values)
     values |= {name: value for name, value in table("tiny")["values"].items() if vars(config).get(name)}
     vocabulary = values.get("vocab_size")
@@ -98,7 +99,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_staged(name: str, value: Any) -> bool:
+def is_staged(name: str, value: Any) -> bool:
     """A size per stage, which says that what is said once is a size too that others follow from."""
     stages = isinstance(value, list | tuple) and 1 < len(value) <= table("tiny")["most_stages"]
     return stages and kind_of(name) in ("width", "inner", "heads", "depth") and all(_is_number(part) for part in value)
@@ -148,7 +149,7 @@ def _layers(config: Any, given: dict[str, Any], values: dict[str, Any]) -> dict[
     return changed
 
 
-def _indices(config: Any, values: dict[str, Any]) -> dict[str, Any]:
+def moved_indices(config: Any, values: dict[str, Any]) -> dict[str, Any]:
     """Lists of layers' numbers, moved into the layers that are left."""
     name = config.attribute_map.get("num_hidden_layers", "num_hidden_layers")
     depths = [name, "depth", "num_layers", "encoder_layers"]

@@ -38,13 +38,16 @@ def fill(module: Any, seed: int) -> list[str]:
     random = torch.Generator().manual_seed(seed)
     named = [*module.named_parameters(), *module.named_buffers()]
     parameters = {id(tensor) for _, tensor in module.named_parameters()}
+    kept = set(module.state_dict(keep_vars=True))
     filled = []
     for name, tensor in named:
         if not tensor.is_floating_point() or tensor.numel() == 0 or tensor.is_meta:
             continue
         with torch.no_grad():
             unset = tensor.isnan()
-            weight = id(tensor) in parameters and not name.endswith("bias")
+            # What a class keeps as a buffer and learns all the same: the entries of a codebook.
+            entries = name in kept and tensor.ndim > 1 and not tensor.any()
+            weight = (id(tensor) in parameters or entries) and not name.endswith("bias")
             if weight and not unset.any() and _hides(tensor, rules["hides_below"]):
                 unset = torch.ones_like(tensor, dtype=torch.bool)
             if not unset.any():
@@ -58,7 +61,8 @@ def fill(module: Any, seed: int) -> list[str]:
 
 def strengthen(module: Any) -> list[str]:
     """Scale up weights through which a signal would vanish; returns the names of their modules."""
-    rules = table("rules")["weights"]
+    named_so = getattr(getattr(module, "config", None), "model_type", "")
+    rules = table("rules")["weights"] | table("exceptions").get(named_so, {}).get("weights", {})
     named = list(module.named_modules())
     batch_normed = any(isinstance(each, torch.nn.modules.batchnorm._BatchNorm) for _, each in named)
     done: dict[int, str] = {}

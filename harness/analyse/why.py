@@ -78,6 +78,7 @@ RULES = (
     Rule(_OPERATOR, "runtime", r"No Op registered for (?P<subject>\w+)"),
     Rule(_OPERATOR, "runtime", r"cannot resolve operator '(?P<subject>\w+)'"),
     Rule(_OPERATOR, "runtime", r"does not support the following ONNX operations: (?P<subject>[\w.]+)"),
+    Rule(_OPERATOR, "browser", r"'MLGraphBuilder': (?P<subject>\w+) only supports"),
     Rule(_OPERATOR, "runtime", r"\"(?P<subject>\w+)\" not implemented for '\w+'"),
     Rule("dynamic_control_flow", "model",
          r"data-dependent|GuardOnDataDependent|DynamicOutputShape|unbacked symint|"

@@ -76,6 +76,7 @@ _SELECTION = [
     click.option("--mode", type=click.Choice(["inference", "training"]), help="Default: inference."),
     click.option("--weights", type=click.Choice(["pretrained", "random"]), help="Default: by the kind of name."),
     click.option("--scale", type=click.Choice(["full", "tiny"]), help="Size of an architecture; default: full."),
+    click.option("--layers", type=int, help="At most N hidden layers of an architecture, all else as it is."),
     click.option("--exporter", help="Default: the first that takes the model."),
     click.option("--dim", type=Pairs(int), multiple=True, help="Symbolic dimensions of a bare .onnx: batch=1,seq=128."),
     click.option("--inputs", help="Inputs of a bare .onnx: an .npz file or a folder of .pb files."),

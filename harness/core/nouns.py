@@ -54,12 +54,14 @@ class Model(Frozen):
     revision: str | None = None
     weights: Literal["pretrained", "random"]
     scale: Literal["full", "tiny"] = "full"
+    layers: Count | None = Field(default=None, description="at most so many hidden layers in each part; null: all")
     family: str
     trust_remote_code: bool = Field(default=False, description="the user allowed the model's own Python code to run")
 
     def canonical(self) -> dict[str, Any]:
-        """What counts in a digest: not what a machine calls it (`name`, `path`), and trust only where it was given."""
+        """What counts in a digest: not what a machine calls it (`name`, `path`); trust and layers only where given."""
         left_out = {"name", "path", "family"} | (set() if self.trust_remote_code else {"trust_remote_code"})
+        left_out |= {"layers"} if self.layers is None else set()
         return self.model_dump(mode="json", exclude=left_out)
 
     @property
@@ -149,6 +151,8 @@ class Case(Frozen):
         parts = [self.model.short_name]
         if self.model.scale == "tiny":
             parts.append("tiny")
+        if self.model.layers is not None:
+            parts.append(f"layers={self.model.layers}")
         if self.mode != "inference":
             parts.append(self.mode)
         parts += [self.precision, f"b{self.batch_size}"]

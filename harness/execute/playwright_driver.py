@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psutil
 
@@ -43,6 +44,7 @@ _NO_PLAYWRIGHT = "playwright is not installed: pip install 'model-benchmark-harn
 _LOOK_AGAIN_S = 0.01
 _RENDERER_ENDS_S = 2.0
 _FILES_END_S = 2.0
+_LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 _MOST_KEPT = 3  # wasm, WebGPU and WebNN have flags of their own
 
 
@@ -248,17 +250,27 @@ class PlaywrightDriver:
         if self._playwright is not None and not self._runs():
             await self._stop()
         if self._playwright is None:
-            try:
-                from playwright.async_api import async_playwright
-            except ImportError as error:
-                raise Unsupported(_NO_PLAYWRIGHT) from error
+            await self._start_alone()
+        return self._playwright
+
+    async def _start_alone(self) -> None:
+        """Start Playwright while no other driver does: several are at work at once where nothing is timed.
+
+        Which process is whose is told by which is new; one that took another's for its own would kill its browsers.
+        """
+        try:
+            from playwright.async_api import async_playwright
+        except ImportError as error:
+            raise Unsupported(_NO_PLAYWRIGHT) from error
+        async with _starting():
+            before = _drivers()
             self._folder = Path(tempfile.mkdtemp(prefix="harness-browser-"))
             try:
                 # Playwright's process is given no environment, and leaves profiles when it is killed.
                 with environment_with(dict.fromkeys(TEMPORARY, str(self._folder))):
                     self._playwright = await async_playwright().start()
             except BaseException as error:
-                if (half_started := _newest_child("run-driver")) is not None:
+                if (half_started := _newest(_drivers() - before)) is not None:
                     with contextlib.suppress(psutil.Error):
                         psutil.Process(half_started).kill()
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -266,8 +278,7 @@ class PlaywrightDriver:
                     raise
                 # A bare one when its process dies before it has said a word.
                 raise _DriverGone(words_of(error)) from error
-            self._pid = _newest_child("run-driver")
-        return self._playwright
+            self._pid = _newest(_drivers() - before)
 
     async def _stop(self) -> None:
         playwright, self._playwright = self._playwright, None
@@ -368,10 +379,16 @@ def _profile_of(pid: int | None) -> list[Path]:
     return []
 
 
-def _newest_child(word: str) -> int | None:
-    found = []
+def _drivers() -> set[psutil.Process]:
+    """Playwright's own processes that this one has started."""
+    found = set()
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if word in process.cmdline():
-                found.append((process.create_time(), process.pid))
-    return max(found)[1] if found else None
+            if "run-driver" in process.cmdline():
+                found.add(process)
+    return found
+
+
+def _starting() -> asyncio.Lock:
+    """One lock per event loop."""
+    return _LOCKS.setdefault(asyncio.get_running_loop(), asyncio.Lock())

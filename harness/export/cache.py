@@ -19,6 +19,7 @@ _MARGIN_BYTES = 1_000_000_000
 _LARGEST_MANIFEST_BYTES = 64_000_000
 # Of this process or machine, not of the Artifact: no reason to remove it.
 _NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOMEM)
+_ENDS_OF_A_LIMIT = ("_timeout", "_memory", "_killed")
 _COPIES_OF_WEIGHTS = 4  # hf/, onnx/, and what the exporter holds on disk while it works, of whatever precision
 
 
@@ -32,12 +33,13 @@ class ArtifactCache:
         self._sound: dict[str, Artifact] = {}
 
     def find(self, request: ArtifactRequest) -> Artifact | None:
-        """The Artifact if it is here and whole; a broken one is removed, so that it is made again."""
+        """The Artifact if it is here and whole; a broken one is removed, so that it is made again, as is one that lacks
+        its graph for want of time or memory: another time may have more."""
         digest = digest_of_request(request)
         if digest not in self._sound:
             path = self.folder / digest
             artifact = read_artifact(path)
-            if artifact is None:
+            if artifact is None or _ran_into_a_limit(artifact):
                 _remove(path)
                 return None
             self._sound[digest] = artifact
@@ -74,14 +76,16 @@ class ArtifactCache:
 
     def _refuse_full_disk(self, request: ArtifactRequest, base: Artifact | None) -> None:
         known = catalog.architectures().get(request.model.architecture or "")
-        parameters = (known.parameters or 0) if known and request.model.scale == "full" else 0
+        whole = request.model.scale == "full" and request.model.layers is None
+        parameters = (known.parameters or 0) if known and whole else 0
         need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
+        cut = "; --layers N makes it smaller, at its full width" if parameters else ""
         if free < need:
             raise UserMistake(
                 "disk_full",
                 f"{request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)} free",
-                "free some room, or put the database elsewhere with --db",
+                f"free some room, or put the database elsewhere with --db{cut}",
             )
 
 
@@ -114,6 +118,10 @@ def read_artifact(path: Path) -> Artifact | None:
     except (ValueError, RuntimeError):  # RuntimeError: a loop of symlinks
         return None
     return artifact
+
+
+def _ran_into_a_limit(artifact: Artifact) -> bool:
+    return any(lack.code.endswith(_ENDS_OF_A_LIMIT) for lack in artifact.lacks.values())
 
 
 def _graph_bytes(artifact: Artifact) -> int:

@@ -131,7 +131,9 @@ def no_room_to_export(case: Case, available_bytes: int) -> str | None:
     needed = export_estimate_bytes(case)
     if needed is None or needed <= CLEARLY * available_bytes:
         return None
-    return f"exporting it needs about {human_bytes(needed)}, {human_bytes(available_bytes)} are available: not started"
+    cut = "; --layers N keeps its width and cuts its depth" if case.model.kind == "architecture" else ""
+    there = f"{human_bytes(available_bytes)} are available"
+    return f"exporting it needs about {human_bytes(needed)}, {there}: not started{cut}"
 
 
 def smaller_was_over(case: Case, measured: Sequence[Measured], limit_bytes: int) -> str | None:

@@ -59,7 +59,7 @@ def resolve_model(name: str, selection: Selection, lookup: Lookup) -> Model:
     family = catalog.architectures()[name].family
     return Model(
         name=name, kind="architecture", identity=name, architecture=name,
-        weights="random", scale=selection.scale, family=family,
+        weights="random", scale=selection.scale, layers=selection.layers, family=family,
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def local_path(name: str, hint: str) -> Path:
 def _bare_graph(name: str, path: Path, selection: Selection, lookup: Lookup) -> Model:
     if path.suffix != ".onnx":
         raise UserMistake("not_a_model", f"{path} is not an .onnx file", "give an .onnx file, or a folder")
-    _refuse_tiny(name, selection)
+    _refuse_changes(name, selection)
     try:
         files = [Path(file) for file in lookup(str(path), None)["files"]]
         identity = f"sha256:{_sha256_of_files(path.parent, files)}"
@@ -95,7 +95,7 @@ def _bare_graph(name: str, path: Path, selection: Selection, lookup: Lookup) -> 
 
 
 def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lookup) -> Model:
-    _refuse_tiny(name, selection)
+    _refuse_changes(name, selection)
     if selection.weights == "random":
         raise UserMistake(
             "no_random", f"{name!r} has weights of its own", "for random weights give an architecture name"
@@ -120,11 +120,16 @@ def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lo
     )  # fmt: skip
 
 
-def _refuse_tiny(name: str, selection: Selection) -> None:
+def _refuse_changes(name: str, selection: Selection) -> None:
     if selection.scale == "tiny":
         raise UserMistake(
             "tiny_pretrained", f"{name!r} has weights of its own and cannot be made tiny",
             "--scale tiny goes with architecture names",
+        )  # fmt: skip
+    if selection.layers is not None:
+        raise UserMistake(
+            "cut_pretrained", f"{name!r} has weights of its own, and layers that belong together",
+            "--layers goes with architecture names",
         )  # fmt: skip
 
 

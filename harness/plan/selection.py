@@ -36,6 +36,7 @@ class Selection(Frozen):
     mode: Literal["inference", "training"] = "inference"
     weights: Literal["pretrained", "random"] | None = None
     scale: Literal["full", "tiny"] = "full"
+    layers: Size | None = None
     exporter: str | None = None
     dim: dict[str, Size] = Field(default_factory=dict)
     inputs: str | None = None

@@ -15,7 +15,7 @@ def parameters_of(model: Model) -> int | None:
     """
     if model.kind == "architecture":
         known = catalog.architectures().get(model.architecture or "")
-        return known.parameters if known and model.scale == "full" else None
+        return known.parameters if known and model.scale == "full" and model.layers is None else None
     path = Path(model.path) if model.path else None
     try:
         if path is None:

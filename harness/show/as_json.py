@@ -102,6 +102,7 @@ def _asked(case: Case) -> dict[str, Any]:
         "mode": case.mode,
         "weights": case.model.weights,
         "scale": case.model.scale,
+        "layers": case.model.layers,
         "platform": case.platform,
         "backend": case.backend,
         "device": case.device,

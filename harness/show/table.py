@@ -174,6 +174,7 @@ def _what(case: Case) -> str:
 def _model_label(case: Case) -> str:
     name = one_line(case.model.short_name, 60)
     parts = [f"{name} tiny" if case.model.scale == "tiny" else name]
+    parts += [] if case.model.layers is None else [f"{case.model.layers} layers"]
     if case.precision != "fp32":
         parts.append(case.precision)
     if case.batch_size != 1:

@@ -1,4 +1,4 @@
-"""PyTorch: the module that transformers builds from the Artifact's `hf/` folder, on each of PyTorch's devices.
+"""PyTorch: the module that transformers, or diffusers, builds from the Artifact's `hf/` folder, on each of its devices.
 
 `run` begins with inputs on the host, as a page's does, and ends when the work is done and its outputs are where the
 Case wants them. PYTORCH_ENABLE_MPS_FALLBACK is left alone, and is off unless the user sets it: an operator that a
@@ -25,7 +25,7 @@ DESCRIBE = {
         "xpu": {"devices": ["xpu"]},
     },
     "packages": ["torch", "transformers"],
-    "extras": ["torchao"],
+    "extras": ["torchao", "diffusers"],
     "install": "pip install 'model-benchmark-harness[pytorch]'",
     "outputs": ["host", "device"],
     "options": ["compile", "channels_last", "autocast"],
@@ -33,6 +33,7 @@ DESCRIBE = {
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,16 @@ import torch
 import transformers
 import transformers.modeling_utils  # what every model class imports when it is looked up: here a zygote has it already
 from numpy.typing import NDArray
+from transformers.cache_utils import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
+from harness.core.calls import CALL_FILE, Call
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from harness.core.leaves import named_tensors
+from harness.core.past import call
 from native.pytorch.devices import DEVICES
+from native.pytorch.diffusion import class_in_diffusers, load_part, version_of_diffusers
 from native.pytorch.errors import outcome_of
 from native.pytorch.options import autocast_of, compiled, import_compiler, to_channels_last
 from native.pytorch.profile import profiled
@@ -69,9 +74,17 @@ def open_session(message: CaseMessage) -> Session:
     return PyTorchSession(message)
 
 
+def _call_in(folder: Path) -> Call | None:
+    """How a module of another library than transformers is called; None for transformers' own."""
+    told = folder / CALL_FILE
+    return Call.model_validate_json(told.read_text("utf-8")) if told.is_file() else None
+
+
 def _class_of(message: CaseMessage, folder: Path) -> Any:
     """transformers' class of that name; the model's own, from the code in its folder, only if the user allowed it."""
     built_by = message.artifact.built_by or ""
+    if (call := _call_in(folder)) is not None:
+        return class_in_diffusers(call)
     if message.case.model.trust_remote_code:
         offered = json.loads((folder / "config.json").read_text("utf-8")).get("auto_map", {})
         for reference in (each for each in offered.values() if isinstance(each, str)):
@@ -130,10 +143,13 @@ class PyTorchSession:
             self.runtime["torchao"] = import_torchao()
         if self._case.options.get("compile"):
             import_compiler()
+        self._call = _call_in(self._folder)
         self._class: Any = _class_of(message, self._folder)
+        self.runtime |= version_of_diffusers() if self._call is not None else {}
         self._inputs: dict[str, torch.Tensor] = {}
         self._wanted = tuple(tensor.name for tensor in message.artifact.expected)
         self._module: Any = None
+        self._cache_of: Any = None
         self._returned: Any = None
         self._latest: dict[str, torch.Tensor] = {}
 
@@ -148,7 +164,11 @@ class PyTorchSession:
     def load(self) -> dict[str, Any]:
         self._device.reset_peak()
         try:
-            module = self._class.from_pretrained(self._folder, dtype=self._dtype, local_files_only=True).eval()
+            if self._call is not None:
+                module = load_part(self._class, self._folder, self._dtype)
+                self._call.bind(module)
+            else:
+                module = self._class.from_pretrained(self._folder, dtype=self._dtype, local_files_only=True).eval()
             module = module.to(self._device.torch_name)
             told = self._told(module)
             told |= quantise_int8(module) if self._case.precision == "int8" else {}
@@ -161,7 +181,7 @@ class PyTorchSession:
     def _told(self, module: Any) -> dict[str, Any]:
         return {
             "threads": torch.get_num_threads(),
-            "attention": module.config._attn_implementation,
+            "attention": "diffusers' own" if self._call is not None else module.config._attn_implementation,
             "device": self._device.describe(),
             "dtype": str(self._dtype).removeprefix("torch."),
             **_kept_otherwise(module, self._dtype),
@@ -180,6 +200,7 @@ class PyTorchSession:
             folder = Path(self._message.outputs_to)
             module, told["compile"] = compiled(module, option, self._device.torch_name, folder)
         self._module = module
+        self._cache_of = partial(DynamicCache, config=module.config)
         return told
 
     def run(self) -> None:
@@ -187,7 +208,7 @@ class PyTorchSession:
             with torch.inference_mode(), self._autocast:
                 inputs = {name: tensor.to(self._device.torch_name) for name, tensor in self._inputs.items()}
                 # All of it is kept until `drop_outputs`: letting go of caches that are no output is not timed.
-                self._returned = self._module(**inputs)
+                self._returned = call(self._module, inputs, self._cache_of)
                 found = named_tensors(self._returned, _is_tensor, self._inputs)
                 # What an Artifact leaves out of its outputs is not asked for.
                 latest = {name: found[name] for name in self._wanted if name in found}

@@ -95,7 +95,7 @@ def test_an_empty_run_has_nothing() -> None:
     assert (found.rows, found.columns, found.cells, ranked(found)) == ((), (), [], [])
 
 
-# The words are those of the libraries themselves: torch.export, torch.onnx, ONNX Runtime, transformers, Chromium.
+# Worded as torch.export, torch.onnx, ONNX Runtime, transformers and Chromium word such things.
 @pytest.mark.parametrize(
     ("stage", "code", "reason", "told"),
     [
@@ -115,6 +115,8 @@ def test_an_empty_run_has_nothing() -> None:
          ("unsupported_operator", "runtime", "Det")),
         ("load", "load_failed", "Fatal error: com.microsoft:GroupNorm(-1) is not a registered function/op",
          ("unsupported_operator", "runtime", "com.microsoft:GroupNorm")),
+        ("load", "load_failed", "NotSupportedError: Failed to execute 'build' on 'MLGraphBuilder': gatherElements only "
+         "supports constant indices.", ("unsupported_operator", "browser", "gatherElements")),
         ("agree", "wrong_output", "off by 3", ("wrong_output", "runtime", None)),
         ("agree", "export_disagrees", "off by 3", ("wrong_output", "exporter", None)),
         ("forward", "degenerate_output", "output 'logits' is constant (0)", ("degenerate_output", "ours", None)),

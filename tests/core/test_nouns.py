@@ -46,6 +46,12 @@ def test_the_slug_shows_what_is_not_default() -> None:
     assert plain.model_copy(update={"isolation": "zygote"}).slug == f"{plain.slug}/zygote"
 
 
+def test_layers_are_another_model_only_where_they_are_cut() -> None:
+    whole, cut = make_case(), make_case(model=make_model(layers=2))
+    assert "layers" not in whole.model.canonical() and whole.case_id != cut.case_id
+    assert cut.slug == "bert/tiny/layers=2/fp32/b1/l8/noop"
+
+
 def test_canonical_form_does_not_depend_on_the_order_of_keys() -> None:
     assert canonical_json({"b": 1, "a": [1.5, None]}) == '{"a":[1.5,null],"b":1}'
     assert digest_of({"b": 1, "a": 2}) == digest_of({"a": 2, "b": 1})

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.nouns import Lack
+from harness.export.cache import ArtifactCache
+from harness.export.request import digest_of_request, request_for
 from tests.exporters.test_hostile_folders import harness, own_model
+from tests.making import make_artifact, make_case
 
 
 @pytest.fixture
@@ -39,3 +43,15 @@ def test_a_module_that_draws_random_numbers_has_no_reference(without_graph: Path
     _, said, errors = harness(tmp_path, "run", *what, "--rounds", "1", "--budget", "400ms")
     (case,) = said["cases"]
     assert (case["outcome"], case["code"]) == ("failed", "random_output"), errors
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [("export_failed", True), ("export_timeout", False)])
+def test_what_ran_into_a_limit_is_tried_again(code: str, is_kept: bool, tmp_path: Path) -> None:
+    request = request_for(make_case())
+    folder = tmp_path / digest_of_request(request)
+    folder.mkdir()
+    whole = make_artifact(folder)
+    lacking = whole.model_copy(update={"lacks": {"onnx": Lack(stage="export", code=code, reason="not done in time")}})
+    (folder / "artifact.json").write_text(lacking.model_dump_json())
+    assert (ArtifactCache(tmp_path).find(request) is not None) is is_kept
+    assert folder.exists() is is_kept

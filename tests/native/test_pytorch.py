@@ -86,6 +86,19 @@ def test_a_precision_is_right_within_what_its_bits_allow(
     assert told_after_load(events)["dtype"] == dtype
 
 
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("sd-vae-encoder", "fp32"), ("wan-transformer", "fp32")],
+)
+def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
+    artifacts: Path, tmp_path: Path, name: str, precision: str
+) -> None:
+    assignment = round_of(exported(name, artifacts), tmp_path, precision=precision)
+    conversation, _ = hear(assignment)
+    assert_right(assignment, conversation)
+    assert conversation.hello is not None and "diffusers" in conversation.hello.runtime
+
+
 def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_path: Path) -> None:
     assignment = round_of(tiny_bert, tmp_path, precision="int8")
     conversation, events = hear(assignment)

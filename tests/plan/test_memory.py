@@ -81,7 +81,10 @@ def test_only_what_is_clearly_beyond_is_refused() -> None:
     assert no_room_to_run(case, [], round(estimate / CLEARLY) + 1) is None
     reason = no_room_to_run(case, [], 100 * MB)
     assert reason == "needs about 862.9 MB, 100.0 MB are available: not started"
-    assert "exporting it needs about" in str(no_room_to_export(case, 100 * MB))
+    refused = str(no_room_to_export(case, 100 * MB))
+    assert "exporting it needs about" in refused and "--layers" in refused
+    cut = make_case(model=make_model(scale="full", layers=1))
+    assert no_room_to_export(cut, 100 * MB) is None, "nobody has counted what is left of it"
 
 
 def test_one_measured_size_is_the_least_that_a_larger_one_needs() -> None:

@@ -73,6 +73,7 @@ def test_an_onnx_file_is_named_by_its_bytes(tmp_path: Path) -> None:
         ({"model": "bert", "task": "text-generatio"}, "unknown_task", "text-generation"),
         ({"model": "./no.onnx"}, "no_such_file", ""),
         ({"model": "org/name", "scale": "tiny"}, "tiny_pretrained", ""),
+        ({"model": "org/name", "layers": 2}, "cut_pretrained", ""),
         ({"model": "org/name", "weights": "random"}, "no_random", ""),
         ({"model": "bert", "weights": "pretrained"}, "no_weights", ""),
         ({}, "no_model", ""),
