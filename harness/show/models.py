@@ -77,6 +77,8 @@ def family_tables() -> list[Table]:
 def models_table(found: Sequence[Architecture]) -> Table:
     """One line per architecture."""
     table = _table("name", ">parameters", "family", "task", "title")
+    for column in table.columns:
+        column.no_wrap = True  # the longest titles are cut
     for entry in found:
         table.add_row(entry.name, size(entry.parameters), entry.family, entry.task, entry.title)
     return table

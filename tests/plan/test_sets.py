@@ -88,7 +88,7 @@ def test_models_that_were_typed_are_not_sampled_away() -> None:
         ({"family": "visoin"}, "unknown_family", "vision"),
         ({"set": "key-model"}, "unknown_set", "key-models"),
         ({"model": "bert", "sample": 3}, "nothing_to_sample", "--family"),
-        ({"all": True, "sample": 5}, "sample_too_small", "at least 18"),
+        ({"all": True, "sample": 5}, "sample_too_small", "at least 20"),
         ({"all": True, "sample": 0}, "bad_value", ""),
         ({"sample": 5}, "no_model", ""),
     ],
