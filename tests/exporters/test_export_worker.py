@@ -112,6 +112,7 @@ def test_exporters_describe_themselves() -> None:
         "onnx": ("onnx",),
         "quantise": (),
         "auto": ("architecture", "pretrained"),
+        "optimum": ("architecture", "pretrained"),
         "torch": ("architecture", "pretrained"),
         "torchscript": ("architecture", "pretrained"),
         "transformers": ("architecture", "pretrained"),
