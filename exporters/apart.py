@@ -13,7 +13,8 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,22 @@ def out_of_memory(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+@contextmanager
+def as_ours(code: Callable[[], str]) -> Iterator[None]:
+    """What a model's or a library's own code raises, of whatever kind, as an ExportFailed with the code of that moment;
+    a package that is not here as ExportUnsupported, want of memory as MemoryError."""
+    try:
+        yield
+    except (ExportFailed, ExportUnsupported):
+        raise
+    except ImportError as error:
+        raise ExportUnsupported(first_line(error)) from error
+    except Exception as error:
+        if out_of_memory(error):
+            raise MemoryError(first_line(error)) from error
+        raise ExportFailed(code(), f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _forks_are_fresh() -> bool:

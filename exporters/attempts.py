@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exporters.apart import Tell, out_of_memory, run_apart
+from exporters.apart import Tell, as_ours, out_of_memory, run_apart
 from exporters.elsewhere import Made, make_elsewhere
 from exporters.graphs.run import first_line
 from exporters.quiet import quiet
@@ -70,16 +70,8 @@ def _subject(job: Job, folder: Path, stage: Tell) -> Product:
         reached = name
         stage(name)
 
-    try:
+    with as_ours(lambda: f"{reached}_failed"):
         return make_subject(job, folder, begins)
-    except (ExportFailed, ExportUnsupported, MemoryError):
-        raise
-    except ImportError as error:
-        raise ExportUnsupported(first_line(error)) from error
-    except Exception as error:
-        if out_of_memory(error):
-            raise MemoryError(first_line(error)) from error
-        raise ExportFailed(f"{reached}_failed", f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _attempts(job: Job, names: Sequence[str]) -> list[Attempt]:

@@ -19,7 +19,7 @@ import transformers
 from transformers import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-from exporters.apart import out_of_memory
+from exporters.apart import as_ours
 from exporters.checks import broken_numbers, disagreement, flat_numbers
 from exporters.graphs.run import REFERENCE_THREADS, first_line
 from exporters.pipelines import answer_of
@@ -112,8 +112,7 @@ def _of_transformers(job: Job) -> Ready:
     # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
     reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
     tokenizer = built.tokenizer if reads else None
-    of_module = {"module": module} if "module" in Ask.__dataclass_fields__ else {}
-    ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, **of_module)
+    ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, module)
     return Ready(built, module, attention, make_inputs(request.task.inputs, ask), ask)
 
 
@@ -282,18 +281,9 @@ def _config_in(folder: Path, trusted: bool = False) -> Any:
 
 
 def translated(code: str, function: Any, *arguments: Any) -> Any:
-    """What the function returns; what a model's own code raises, of whatever kind, becomes an ExportFailed, and a
-    package that is not here ExportUnsupported."""
-    try:
+    """What the function returns; what it raises is ours (`as_ours`)."""
+    with as_ours(lambda: code):
         return function(*arguments)
-    except (ExportFailed, ExportUnsupported):
-        raise
-    except ImportError as error:
-        raise ExportUnsupported(first_line(error)) from error
-    except Exception as error:
-        if out_of_memory(error):
-            raise MemoryError(first_line(error)) from error
-        raise ExportFailed(code, f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def _copy_readers(folder: Path, hf: Path, patterns: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from exporters.seam import Subject
 from exporters.subject import module_of, outputs_of, tensors
 from exporters.translations import register_translations
+from harness.core.calls import tree_of
 
 VARIANTS = ("sdpa", "eager")  # kinds of attention
 
@@ -44,14 +45,7 @@ def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
 def nested(given: dict[str, Any]) -> dict[str, Any]:
     """`a.0.b` → a mapping in a mapping: a dot is in no parameter's name. The exporter names what is nested by its path,
     which is the dotted name again."""
-    made: dict[str, Any] = {}
-    for name, value in given.items():
-        *path, last = name.split(".")
-        inner = made
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return made
+    return tree_of(given, ".")
 
 
 def flat(given: dict[str, Any], path: str = "") -> dict[str, Any]:

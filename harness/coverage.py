@@ -141,6 +141,8 @@ class _Covering:
     def _decide(self, exported: Exported) -> None:
         """What could not be exported has its outcome in the Plan."""
         decided = {point.case.case_id: point for point in exported.plan.cases if point.outcome is not None}
+        if not decided:
+            return
         plan = self._records.run.plan
         cases = tuple(decided.get(point.case.case_id, point) for point in plan.cases)
         self._records.decide(plan.model_copy(update={"cases": cases}), self._history)

@@ -111,7 +111,7 @@ class Coverage:
 def coverage_of(
     points: Sequence[Point], stages: Mapping[str, str | None], exporters: Mapping[str, str] | None = None
 ) -> Coverage:
-    """What the points came to; `stages` and `exporters` go by case_id (see `stages_of`; who made the graph)."""
+    """What the points came to; `stages` and `exporters` go by case_id (where each stopped; who made the graph)."""
     several = len({_browser(case) for case, _ in points if case.browser}) > 1
     columns: dict[str, Column] = {}
     by_row: dict[str, list[tuple[Cell, Column]]] = {}

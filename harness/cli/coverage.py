@@ -22,7 +22,7 @@ from harness.execute.seeing import NOBODY, Seeing
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from harness.analyse.differences import VersionChange
+    from harness.analyse.differences import Difference, VersionChange
     from harness.core.rounds import Round, Run
     from harness.coverage import Ways
     from harness.pipeline import Outcome
@@ -170,7 +170,7 @@ def _shown(outcome: Outcome, asked: Asked, as_json: bool) -> int:
     if earlier is None:
         stdout_console().print(difference_lines(found, None))
     else:
-        _print_since(asked.against or "", earlier, outcome)
+        _print_since(asked.against or "", earlier, outcome, found)
     return exit_code(outcome)
 
 
@@ -193,11 +193,10 @@ def print_coverage(points: Results, rounds: Sequence[Round], why: bool = False) 
         console.print("", coverage_why(ranked(found), console.width), sep="\n")
 
 
-def _print_since(against: str, earlier: tuple[Run, Results], outcome: Outcome) -> None:
-    from harness.analyse.differences import between_runs, grouped
+def _print_since(against: str, earlier: tuple[Run, Results], outcome: Outcome, found: Sequence[Difference]) -> None:
+    from harness.analyse.differences import grouped
     from harness.show.versions import coverage_difference_lines
 
-    found = between_runs(earlier[1], outcome.results)
     groups = grouped(found, _stages(earlier[1]), _stages(outcome.results))
     stdout_console().print(coverage_difference_lines(groups, _changes(earlier, outcome), against))
 

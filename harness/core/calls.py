@@ -48,14 +48,19 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
     No dots, which an output's path has: exporters want inputs whose names could be those of Python's parameters.
     """
+    return {name: _closed(value) for name, value in tree_of(flat, "__").items()}
+
+
+def tree_of(flat: Mapping[str, Any], separator: str) -> dict[str, Any]:
+    """Paths → mappings in mappings, in the order of the paths."""
     tree: dict[str, Any] = {}
     for path, value in flat.items():
-        *parts, last = path.split("__")
+        *parts, last = path.split(separator)
         inner = tree
         for part in parts:
             inner = inner.setdefault(part, {})
         inner[last] = value
-    return {name: _closed(value) for name, value in tree.items()}
+    return tree
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:

@@ -1,8 +1,7 @@
 """How far a point came that is not ok: the first of its stages that did not end well; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from harness.core.nouns import Case
 from harness.core.rounds import CaseResult, Round
 from harness.metrics import WRONG_OUTPUT
 
@@ -41,15 +40,6 @@ def stage_of(result: CaseResult, rounds: Sequence[Round]) -> str | None:
     if not {"runtime", "prepare"} & stopped.phases.keys():
         return "start"
     return "run" if "load" in stopped.phases else "load"
-
-
-def stages_of(results: Iterable[tuple[Case, CaseResult]], rounds: Iterable[Round]) -> dict[str, str | None]:
-    """case_id → where it stopped, for all points of a Run at once."""
-    by_case: dict[str, list[Round]] = {}
-    for one in rounds:
-        by_case.setdefault(one.case_id, []).append(one)
-    ids = ((case.case_id, result) for case, result in results)
-    return {case_id: stage_of(result, by_case.get(case_id, ())) for case_id, result in ids}
 
 
 def _before(result: CaseResult) -> str:

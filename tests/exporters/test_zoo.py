@@ -8,10 +8,10 @@ import pytest
 import torch
 import transformers
 
-from exporters.checks import broken_numbers, flat_numbers
+from exporters.checks import broken_numbers, flat_numbers, insensitive
+from exporters.subject import outputs_of, tensors
 from exporters.zoo.build import default_config, random_model, sized_config
 from exporters.zoo.inputs import Ask, make_inputs
-from exporters.zoo.outputs import flat_outputs, insensitive
 
 # What the inputs of tiny models were (batch 2, length 16, seed 3) before a module was asked what it takes.
 BEFORE = {
@@ -40,8 +40,9 @@ def digest(arrays: dict[str, Any]) -> str:
 
 
 def outputs(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """As an Artifact would hold them."""
     with torch.no_grad():
-        return flat_outputs(module(**{name: torch.from_numpy(array.copy()) for name, array in inputs.items()}))
+        return {name: value.numpy() for name, value in outputs_of(module, tensors(inputs)).items()}
 
 
 @pytest.mark.parametrize("name", BEFORE)

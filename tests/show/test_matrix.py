@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from harness.core.rounds import CaseResult, Round, Verdict
-from harness.measure.stage import stage_of, stages_of
+from harness.measure.stage import stage_of
 from harness.show.matrix import matrix_table
 from tests.making import make_case
 
@@ -109,10 +109,10 @@ def test_what_exporting_says_names_its_stage(code: str, stage: str) -> None:
         assert stage_of(result, []) == stage
 
 
-def test_the_stages_of_a_run_go_by_case() -> None:
+def test_a_round_tells_where_its_case_stopped() -> None:
     right, wrong = cell("cpu", None), cell("wasm", "chromium", outcome="failed", code="browser_start", correct=None)
     one = Round(
         round_id="1", run_id="r", case_id=wrong[0].case_id, number=1, started_at="2026-01-01T00:00:00+00:00",
         outcome="failed", code="browser_start",
     )  # fmt: skip
-    assert stages_of([right, wrong], [one]) == {right[0].case_id: None, wrong[0].case_id: "start"}
+    assert (stage_of(right[1], []), stage_of(wrong[1], [one])) == (None, "start")
