@@ -130,7 +130,7 @@ def _stage_of(code: str) -> Any:
         return "agree"
     if code == "onnxruntime_refused":
         return "load"
-    return "run" if code.startswith("onnxruntime_") or code == "reference_timeout" else "export"
+    return "run" if code.startswith("onnxruntime_") or code in ("reference_timeout", "out_of_memory") else "export"
 
 
 def _try(job: Job, attempt: Attempt, folder: Path, path: Path) -> Graphed:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.seam import ExportFailed, ExportUnsupported
+from harness.core.wording import code_by_words
 
 # Fixed, so that sums are made in the same order on every machine with the same kernels.
 REFERENCE_THREADS = 2
@@ -18,8 +19,8 @@ _NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/
 
 
 def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` (no session) or
-    `onnxruntime_failed` (no run) in the runtime's words, and ImportError when it is not installed."""
+    """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` (no session),
+    `out_of_memory` or `onnxruntime_failed` (no run) in the runtime's words, and ImportError when it is not installed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -35,6 +36,8 @@ def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
         raise
     # Its exceptions share no class but this one.
     except Exception as error:
+        if code == "onnxruntime_failed":
+            code = code_by_words(str(error)) or code
         raise ExportFailed(code, f"ONNX Runtime: {_plainly(error, path)}") from error
     for name, value in outputs.items():
         if not hasattr(value, "dtype"):
