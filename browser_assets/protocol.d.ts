@@ -219,6 +219,8 @@ export interface Model {
   revision: string | null;
   weights: 'pretrained' | 'random';
   scale: 'full' | 'tiny';
+  /** at most so many hidden layers in each part; null: all */
+  layers: number | null;
   family: string;
   /** the user allowed the model's own Python code to run */
   trust_remote_code: boolean;

@@ -115,9 +115,9 @@ def _with_graph(job: Job, base: Product, attempts: Sequence[Attempt], aside: Pat
         return replace(
             base, onnx={"fp32": graph}, opset=graphed.opset, exporter=attempt.name,
             expected={name: base.expected[name] for name in graphed.gives},
-            notes=(*base.notes, *notes, *graphed.notes), versions=graphed.versions,
+            notes=(*notes, *graphed.notes, *base.notes), versions=graphed.versions,
         )  # fmt: skip
-    return replace(base, lacks={"onnx": best} if best else {}, notes=(*base.notes, *notes))
+    return replace(base, lacks={"onnx": best} if best else {}, notes=(*notes, *base.notes))
 
 
 def _reached(lack: Lack) -> int:
