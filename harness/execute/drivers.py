@@ -41,6 +41,8 @@ class Limits:
     flags_s: float = 20.0
     # What is kept for a person's eyes, where the page or the browser still answers.
     picture_s: float = 3.0
+    # Both traces, half of it each: Chromium's tracing service itself waits 5 s for a page that hangs, before it gives
+    # what it has (`kDataSourceStopTimeoutMs` in Perfetto).
     trace_s: float = 30.0
 
 

@@ -163,7 +163,7 @@ def test_traces_are_of_each_round_and_none_is_written_over(viewing: Viewing, tmp
 def test_a_page_that_gets_nowhere_is_traced_all_the_same(viewing: Viewing, tmp_path: Path) -> None:
     seeing = Seeing(trace=tmp_path / "t")
     assignment = assign(tmp_path, LONG, backend="faulty_web", duration_us="1000", fault="hang")
-    _, conversation = viewing.round(assignment, seeing, silence_s=4, trace_s=10.0)
+    _, conversation = viewing.round(assignment, seeing, silence_s=4)
     assert isinstance(conversation.last, Failed) and conversation.last.code == "silence"
     assert any(path.suffix == ".json" and json.loads(path.read_bytes()) for path in tmp_path.glob("t.*"))
 
