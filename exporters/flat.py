@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 
+from exporters.reference import outputs_of, tensors
 from exporters.seam import Subject
-from exporters.subject import module_of, outputs_of, tensors
+from exporters.subject import module_of
 
 
 class Flat(torch.nn.Module):

@@ -60,7 +60,7 @@ def _text_scores(module: Any, hf: Path, ask: Ask, tokenizer: Any) -> tuple[Pipel
 
 def _image_scores(module: Any, hf: Path, ask: Ask, tokenizer: Any) -> tuple[PipelineProduct, _Arrays]:
     _check_labels(module.config)
-    if reason := unprocessable(hf, module.config):
+    if reason := unprocessable(hf, ask):
         raise ExportUnsupported(reason)
 
     def answer(images: tuple[Any, ...]) -> _Arrays:

@@ -9,21 +9,19 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from transformers import DynamicCache
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from exporters.apart import as_ours
-from exporters.checks import broken_numbers, disagreement, flat_numbers
 from exporters.graphs.run import REFERENCE_THREADS, first_line
 from exporters.pipelines import answer_of
 from exporters.quiet import quiet
+from exporters.reference import kinds_of_attention, outputs_of, reference_of, tensors
 from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject
 from exporters.source import Found, fetch_weights, locate
 from exporters.zoo import diffusion
@@ -43,8 +41,6 @@ from exporters.zoo.layers import cut_layers
 from exporters.zoo.registry import auto_class, family_of
 from exporters.zoo.wordpiece import write_tokenizer
 from harness.core.calls import CALL_FILE
-from harness.core.leaves import named_tensors
-from harness.core.past import call
 
 TOKENIZER_FILES = (
     "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
@@ -70,7 +66,6 @@ class Ready:
 
     built: Built
     module: Any
-    attention: str
     inputs: dict[str, Any]
     ask: Ask | None  # what a pipeline is made for; None where there is no pipeline of such a module
 
@@ -83,13 +78,13 @@ def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Produc
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(REFERENCE_THREADS)
         ready = _part_of_diffusers(job) if request.model.identity in diffusion.names() else _of_transformers(job)
-        built, module, inputs = ready.built, ready.module, ready.inputs
+        built, inputs = ready.built, ready.inputs
         stage("forward")
-        job.say(f"running {type(module).__name__} once")
-        expected, said = _reference(module, inputs)
+        job.say(f"running {type(ready.module).__name__} once")
+        expected, said = reference_of(ready.module, inputs)
         pipeline, why_none = None, None
         if ready.ask is not None:
-            pipeline, why_none = answer_of(request.task.name, module, job.out / "hf", ready.ask, built.tokenizer)
+            pipeline, why_none = answer_of(request.task.name, ready.module, job.out / "hf", ready.ask, built.tokenizer)
     name, trusted = built.cls.__name__, request.model.trust_remote_code
     Subject(job.out / "hf", built.cls.__module__, name, request.task.name, trusted, inputs, expected).save(folder)
     return Product(
@@ -101,19 +96,19 @@ def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Produc
         built_by=name,
         hf="hf",
         pipeline=pipeline,
-        notes=(*built.notes, f"reference with {ready.attention} attention", *said, *filter(None, [why_none])),
+        notes=(*built.notes, *said, *filter(None, [why_none])),
     )
 
 
 def _of_transformers(job: Job) -> Ready:
     request, built = job.request, _build(job)
-    module, attention = _read_back(built, job.out / "hf")
+    module = _read_back(built, job.out / "hf")
     length = check_length(module, request.length)
     # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
     reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
     tokenizer = built.tokenizer if reads else None
     ask = Ask(module.config, request.batch_size, length, request.seed, tokenizer, module)
-    return Ready(built, module, attention, make_inputs(request.task.inputs, ask), ask)
+    return Ready(built, module, make_inputs(request.task.inputs, ask), ask)
 
 
 def _part_of_diffusers(job: Job) -> Ready:
@@ -127,7 +122,7 @@ def _part_of_diffusers(job: Job) -> Ready:
     diffusion.save(module, hf)
     built = Built(type(module), f"random, seed {asked.seed}, config of {part.source}", None, made=True)
     module = translated("load_failed", diffusion.load, hf)
-    return Ready(built, module, "diffusers' own", diffusion.make_inputs(name, module, asked), None)
+    return Ready(built, module, diffusion.make_inputs(name, module, asked), None)
 
 
 def module_of(subject: Subject, attention: str) -> Any:
@@ -136,20 +131,12 @@ def module_of(subject: Subject, attention: str) -> Any:
     if (subject.hf / CALL_FILE).is_file():
         return diffusion.load(subject.hf)
     try:
-        return load_model(_class_of(subject), subject.hf, attention=attention)
+        module = load_model(_class_of(subject), subject.hf, attention=attention)
     except ValueError as error:
         raise ExportFailed("no_attention", first_line(error)) from error
-
-
-def tensors(arrays: dict[str, Any]) -> dict[str, Any]:
-    """Copies as tensors of torch's."""
-    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-
-
-def outputs_of(module: Any, given: dict[str, Any], forward: Any = None) -> dict[str, Any]:
-    """What the module gives, by name, as tensors; by way of `forward` where that has been replaced."""
-    returned = call(forward or module, given, partial(DynamicCache, config=module.config))
-    return named_tensors(returned, lambda value: isinstance(value, torch.Tensor), given)
+    if attention == "default" and kinds_of_attention(module) == {"eager"}:
+        raise ExportFailed("no_attention", "what it takes by default is eager")
+    return module
 
 
 def ignores(module: Any, subject: Subject, names: Iterable[str]) -> dict[str, bool]:
@@ -183,12 +170,12 @@ def _class_of(subject: Subject) -> Any:
     return get_class_from_dynamic_module(reference, subject.hf, local_files_only=True)
 
 
-def _read_back(built: Built, hf: Path) -> tuple[Any, str]:
-    """The module from `hf/` with the first kind of attention that it has, and that kind's name."""
+def _read_back(built: Built, hf: Path) -> Any:
+    """The module from `hf/` with the first kind of attention that it has."""
     kinds = table("rules")["attention"]
     for kind in kinds:
         try:
-            return translated("load_failed", load_model, built.cls, hf, None, kind), kind
+            return translated("load_failed", load_model, built.cls, hf, None, kind)
         except ExportFailed as failure:
             # ValueError is how transformers says that a model has no such attention.
             if not isinstance(failure.__cause__, ValueError) or kind == kinds[-1]:
@@ -226,7 +213,7 @@ def _build(job: Job) -> Built:
     notes: tuple[str, ...] = ()
     made = model.weights == "random"
     if made:
-        tokenizer = _make_readers(job, hf, config)
+        tokenizer = _make_readers(job, hf, module)
     else:
         _copy_readers(folder, hf, TOKENIZER_FILES if "tokens" in job.request.task.inputs else (PROCESSOR,))
         tokenizer = tokenizer_in(hf) if "tokens" in job.request.task.inputs else None
@@ -235,14 +222,16 @@ def _build(job: Job) -> Built:
     return Built(type(module), weights_from, tokenizer, made, notes)
 
 
-def _make_readers(job: Job, hf: Path, config: Any) -> Any:
+def _make_readers(job: Job, hf: Path, module: Any) -> Any:
     """A tokenizer or an image processor for a model whose weights are random, so that a pipeline of it is whole."""
-    task = job.request.task
-    if "tokens" in task.inputs and family_of(config.model_type)["family"] == "text_encoder":
+    request, config = job.request, module.config
+    family = family_of(config.model_type)["family"]
+    # One without a vocabulary reads characters, not the words of this tokenizer.
+    if "tokens" in request.task.inputs and family == "text_encoder" and hasattr(config, "vocab_size"):
         write_tokenizer(hf, config.vocab_size, first_attribute(config, table("rules")["position_limits"]))
         return tokenizer_in(hf)
-    if task.inputs == ("image",) and family_of(config.model_type)["family"] == "vision":
-        write_processor(hf, config)
+    if request.task.inputs == ("image",) and family == "vision":
+        write_processor(hf, Ask(config, request.batch_size, request.length, request.seed, module=module))
     return None
 
 
@@ -291,32 +280,3 @@ def _copy_readers(folder: Path, hf: Path, patterns: tuple[str, ...]) -> None:
         for path in folder.glob(pattern):
             if path.is_file():
                 shutil.copyfile(path, hf / path.name)
-
-
-def _reference(module: Any, inputs: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The eager fp32 outputs, and notes; raises ExportFailed when they could prove nothing."""
-    expected, again = (_run(module, inputs, seed) for seed in (0, 1))
-    who = type(module).__name__
-    if not expected:
-        raise ExportFailed("no_outputs", f"{who} gives no tensor")
-    if sentence := broken_numbers(expected):
-        raise ExportFailed("degenerate_output", f"{who}: {sentence}, so no check could fail")
-    if _differ(expected, again):
-        raise ExportFailed("random_output", f"{who} draws random numbers: it gives others each time that it is run")
-    flat = {name: flat_numbers({name: array}) for name, array in expected.items()}
-    numbers = [name for name, array in expected.items() if array.dtype.kind == "f" and array.size]
-    said = tuple(sentence for sentence in flat.values() if sentence)
-    if numbers and all(flat[name] for name in numbers):
-        raise ExportFailed("degenerate_output", f"{who}: {said[0]}, so no check could fail")
-    return expected, tuple(f"{sentence}: a weak check" for sentence in said)
-
-
-def _run(module: Any, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        found = translated("forward_failed", outputs_of, module, tensors(inputs))
-    return {name: value.detach().numpy() for name, value in found.items()}
-
-
-def _differ(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    return set(first) != set(second) or disagreement(first, second)[1] is not None

@@ -15,12 +15,13 @@ DESCRIBE = {
 from pathlib import Path
 from typing import Any
 
+from exporters.reference import outputs_of, tensors
 from exporters.seam import Subject
-from exporters.subject import module_of, outputs_of, tensors
+from exporters.subject import module_of
 from exporters.translations import register_translations
 from harness.core.calls import tree_of
 
-VARIANTS = ("sdpa", "eager")  # kinds of attention
+VARIANTS = ("default", "eager")  # kinds of attention
 
 
 def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:

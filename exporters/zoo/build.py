@@ -75,12 +75,14 @@ def load_model(
 ) -> Any:
     """A checkpoint's module in float32 and eval mode, from safetensors only; its own code runs only when `trusted`.
 
+    `attention` is `eager`, or `default`: what its class takes when nothing is said.
+
     Raises ExportFailed `missing_weights` when any weight would have been made up.
     """
     model, info = cls.from_pretrained(
         str(folder),
         config=config,
-        attn_implementation=attention,
+        attn_implementation=None if attention == "default" else attention,
         dtype=torch.float32,
         use_safetensors=True,
         trust_remote_code=trusted,

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from exporters.zoo.inputs import Ask, image_size
+from exporters.zoo.dims import image_hw
+from exporters.zoo.inputs import Ask
 from exporters.zoo.recipes import smooth
 
 PROCESSOR = "preprocessor_config.json"
@@ -21,9 +22,9 @@ CHANNELS = 3
 _NOT_HERE = ("do_center_crop", "do_pad", "do_thumbnail", "do_flip_channel_order", "do_crop_margin")
 
 
-def write_processor(folder: Path, config: Any) -> None:
-    """ViT's processor for the config's image size, where the model brings none."""
-    height, width = image_size(config)
+def write_processor(folder: Path, ask: Ask) -> None:
+    """ViT's processor for images of the model's size, where the model brings none."""
+    height, width = image_hw(ask)
     processor = {
         "image_processor_type": "ViTImageProcessor",
         "do_resize": True, "size": {"height": height, "width": width}, "resample": 2,
@@ -35,22 +36,22 @@ def write_processor(folder: Path, config: Any) -> None:
 
 def raw_images(ask: Ask) -> tuple[Any, ...]:
     """One uint8 [height, width, 3] per item of the batch, smooth like pictures."""
-    drawn = smooth(ask.random("raw images"), (ask.batch_size, CHANNELS), image_size(ask.config))
+    drawn = smooth(ask.random("raw images"), (ask.batch_size, CHANNELS), image_hw(ask))
     pixels = np.clip(127.5 + 60 * drawn, 0, 255).astype(np.uint8)
     return tuple(np.ascontiguousarray(image) for image in pixels.transpose(0, 2, 3, 1))
 
 
-def unprocessable(folder: Path, config: Any) -> str | None:
+def unprocessable(folder: Path, ask: Ask) -> str | None:
     """Why the images of this model cannot be processed here; None where they can."""
     path = folder / PROCESSOR
     if not path.is_file():
         return f"it brings no {PROCESSOR}"
     told = json.loads(path.read_text("utf-8"))
-    if getattr(config, "num_channels", CHANNELS) != CHANNELS:
-        return f"it takes {config.num_channels} channels, and users give RGB"
+    if (channels := getattr(ask.config, "num_channels", CHANNELS)) != CHANNELS:
+        return f"it takes {channels} channels, and users give RGB"
     if strange := [name for name in _NOT_HERE if told.get(name)]:
         return f"its processor's {', '.join(strange)} is not done here"
-    size, (height, width) = told.get("size"), image_size(config)
+    size, (height, width) = told.get("size"), image_hw(ask)
     if told.get("do_resize", True) and size not in (height, {"height": height, "width": width}):
         return f"its processor's size {size} is not the model's, {height} × {width}"
     return None

@@ -46,6 +46,9 @@ TOLERANCE = {
 }
 # Below this magnitude errors are absolute: relative to an output of zeros nothing would pass.
 _FLOOR = 1e-6
+# A mask is the least number of its type; half precision's is 65504.
+_MASKED = float(np.finfo(np.float32).max) / 2
+_MASKED_HALF = float(np.finfo(np.float16).max) / 2
 # Below this share of the largest magnitude a spread is rounding noise: no share of it means anything.
 _FLAT = 1e-4
 
@@ -134,7 +137,8 @@ def _worst_of(verdicts: list[Verdict]) -> Verdict:
 def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], tolerance: Tolerance) -> Verdict:
     """One tensor against another of the same shape. NaN is always wrong, also in the reference; Inf must be expected.
 
-    The Verdict's `tolerance` is the bound of the largest error, absolute.
+    What a model masks with about the least number there is counts as masked, not as a magnitude that any error would
+    be small beside. The Verdict's `tolerance` is the bound of the largest error, absolute.
     """
     if not np.issubdtype(expected.dtype, np.floating):
         same = bool(np.array_equal(expected, actual))
@@ -145,10 +149,13 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
     if nothing := int(np.count_nonzero(np.isnan(e))):
         return Verdict(checked=False, passed=False, reason=f"the reference itself has {nothing} NaN")
     finite = np.isfinite(e)
-    bad = int(np.count_nonzero(~np.isfinite(a[finite]))) + int(np.count_nonzero(e[~finite] != a[~finite]))
+    masked = finite & (np.abs(e) >= _MASKED)
+    bad = int(np.count_nonzero(~np.isfinite(a[finite & ~masked]))) + int(np.count_nonzero(e[~finite] != a[~finite]))
     if bad:
         return Verdict(checked=True, passed=False, reason=f"{bad} of {e.size} values are NaN or infinite")
-    e, a = e[finite], a[finite]
+    if lost := int(np.count_nonzero(~(np.sign(e[masked]) * a[masked] >= _MASKED_HALF))):
+        return Verdict(checked=True, passed=False, reason=f"{lost} of {e.size} values should be masked and are not")
+    e, a = e[finite & ~masked], a[finite & ~masked]
     magnitude = max(float(np.max(np.abs(e), initial=0.0)), _FLOOR)
     error = np.abs(a - e)
     max_abs, bound = float(np.max(error, initial=0.0)), tolerance.largest * magnitude

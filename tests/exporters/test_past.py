@@ -7,8 +7,8 @@ import pytest
 import torch
 import transformers
 
+from exporters.reference import outputs_of, tensors
 from exporters.seam import ExportUnsupported
-from exporters.subject import outputs_of, tensors
 from exporters.zoo.build import default_config, random_model, sized_config
 from exporters.zoo.inputs import Ask, make_inputs
 from exporters.zoo.recipes import random_ids

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from exporters.checks import broken_numbers, flat_numbers, insensitive
-from exporters.subject import outputs_of, tensors
+from exporters.reference import outputs_of, tensors
 from exporters.zoo.build import default_config, random_model, sized_config
 from exporters.zoo.inputs import Ask, make_inputs
 

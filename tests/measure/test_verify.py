@@ -60,6 +60,18 @@ def test_an_expected_infinity_must_be_answered_by_the_same_one() -> None:
     assert not compare(expected, np.array([1.0, np.inf], np.float32), FP32).passed
 
 
+def test_beside_what_is_masked_other_values_are_still_compared() -> None:
+    least = float(np.finfo(np.float32).min)
+    expected = np.array([1.0, 2.0, least], np.float32)
+    assert compare(expected, expected.copy(), FP32).passed
+    assert compare(expected, np.array([1.0, 2.0, -65504.0], np.float32), FP32).passed, "half precision's mask"
+    assert compare(expected, np.array([1.0, 2.0, -np.inf], np.float32), FP32).passed
+    assert not compare(expected, np.array([1.5, 2.0, least], np.float32), FP32).passed
+    unmasked = compare(expected, np.array([1.0, 2.0, 3.0], np.float32), FP32)
+    assert not unmasked.passed and "should be masked" in str(unmasked.reason)
+    assert not compare(expected, np.array([1.0, 2.0, np.nan], np.float32), FP32).passed
+
+
 def test_a_reference_with_nan_proves_nothing() -> None:
     nothing = np.full(3, np.nan, np.float32)
     verdict = compare(nothing, nothing.copy(), FP32)
