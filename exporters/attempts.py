@@ -201,5 +201,9 @@ def _agreement(subject: Subject, path: Path) -> str:
         return "onnxruntime is not installed: the graph was not checked against the module"
     share, sentence = disagreement(subject.expected, got)
     if sentence:
-        raise ExportFailed("export_disagrees", f"the exported graph is wrong: {sentence}")
+        # A runtime that changes the numbers as it optimises is wrong; the graph is not, nor are other runtimes.
+        _, still = disagreement(subject.expected, run_onnxruntime(path, subject.inputs, as_it_stands=True))
+        if still:
+            raise ExportFailed("export_disagrees", f"the exported graph is wrong: {sentence}")
+        return f"ONNX Runtime agrees with the module only where it optimises nothing; otherwise {sentence}"
     return f"ONNX Runtime agrees with the module within {share:.1g} of each output's scale"

@@ -18,14 +18,16 @@ RUN_LIMIT_S = 600.0
 _NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/.*?\) (?=[A-Z])")
 
 
-def run_onnxruntime(path: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs by name, in the graph's order; raises ExportFailed `onnxruntime_refused` (no session), `out_of_memory` or
+def run_onnxruntime(path: Path, inputs: Mapping[str, Any], as_it_stands: bool = False) -> dict[str, Any]:
+    """Outputs by name, in the graph's order, of the graph as the runtime optimises it or `as_it_stands`; raises ExportFailed `onnxruntime_refused` (no session), `out_of_memory` or
     `onnxruntime_failed` (no run) in the runtime's words, and ImportError when it is not installed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = REFERENCE_THREADS
     options.log_severity_level = _ERRORS_ONLY
+    if as_it_stands:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     code = "onnxruntime_refused"
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -97,7 +97,7 @@ def test_parts_keep_the_attention_that_each_of_them_has() -> None:
     config = DetrConfig(
         use_timm_backbone=False, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, num_queries=3,
-        backbone_config=ResNetConfig(embedding_size=8, hidden_sizes=[8, 8, 8, 16], depths=[1] * 4, out_features=["stage4"]),
+        backbone_config=ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], out_features=["stage2"]),
     )  # fmt: skip
     detr = model(DetrModel, config)
     before = kinds_of_attention(detr)
