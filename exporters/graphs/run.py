@@ -19,8 +19,11 @@ _NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |/onnxruntime_src/
 
 
 def run_onnxruntime(path: Path, inputs: Mapping[str, Any], as_it_stands: bool = False) -> dict[str, Any]:
-    """Outputs by name, in the graph's order, of the graph as the runtime optimises it or `as_it_stands`; raises ExportFailed `onnxruntime_refused` (no session), `out_of_memory` or
-    `onnxruntime_failed` (no run) in the runtime's words, and ImportError when it is not installed."""
+    """Outputs by name, in the graph's order, of the graph as the runtime optimises it or `as_it_stands`.
+
+    Raises ExportFailed `onnxruntime_refused` (no session), `out_of_memory` or `onnxruntime_failed` (no run) in the
+    runtime's words, and ImportError when it is not installed.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
