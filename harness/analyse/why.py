@@ -82,24 +82,31 @@ RULES = (
     Rule(_OPERATOR, "runtime", r"\"(?P<subject>\w+)\" not implemented for '\w+'"),
     Rule("dynamic_control_flow", "model",
          r"data-dependent|GuardOnDataDependent|DynamicOutputShape|unbacked symint|"
-         r"Could not extract specialized integer",
+         r"Could not extract specialized integer|\.numpy\(\) is not supported|unhashable type: non-nested SymInt",
          stages=("export",)),
     Rule("wrong_output", "exporter", codes=("export_disagrees", "outputs_differ")),
     Rule("wrong_output", "runtime", codes=("wrong_output",)),
     Rule("degenerate_output", "ours", codes=("degenerate_output", "no_outputs")),
-    Rule("no_rule", "ours", codes=("no_input_rule",)),
+    Rule("random_output", "model", codes=("random_output",)),
+    Rule("no_rule", "ours", codes=("no_input_rule", "forward_no_rule")),
+    Rule("no_rule", "ours", codes=("missing_weights",), stages=("build",)),
+    # A name in transformers' tables with no such class, or a class that none of its Auto classes makes.
+    Rule("no_class", "model", r"Could not find (?P<subject>\w+) neither in|Unrecognized configuration class",
+         stages=_BEFORE),
+    Rule("missing_file", "model", r"does not appear to have a file named (?P<subject>[\w.-]+\w)"),
     Rule("no_rule", "ours", r"missing \d+ required (positional|keyword-only) argument", stages=_BEFORE),
     Rule("no_rule", "ours", r"no auto class|has to be not-None|must be provided if|config needs to be specified",
          stages=("plan", *_BEFORE)),
     Rule("no_rule", "ours", r"not a multiple of the number of attention heads|must be divisible by num_|"
          r"Class validation error for validator", stages=_BEFORE),
+    Rule("invalid_graph", "exporter", r"This is an invalid model|Invalid model\. Node input", stages=("load",)),
     Rule("too_large", codes=("too_large", "build_too_large", "export_too_large")),
     Rule("too_large", "browser", r"maxBufferSize|maxStorageBufferBindingSize"),
     Rule("too_large", words=r"^too large\b|: too large \d|exceed\w* (the )?maximum protobuf size|larger than 2 ?GB"),
     Rule("shape_mismatch", owner_of_stage=_OURS_BEFORE_EXPORT,
          words=r"mat1 and mat2 shapes|The size of tensor a|expanded size of the tensor|Given groups=\d|"
          r"Given normalized_shape|is invalid for input of size|split_with_sizes expects|must have the same rank|"
-         r"ShapeInferenceError|Got invalid dimensions for input"),
+         r"ShapeInferenceError|Got invalid dimensions for input|should be of size|should be broadcastable to"),
 )  # fmt: skip
 _COMPILED = tuple((rule, re.compile(rule.words, re.IGNORECASE) if rule.words else None) for rule in RULES)
 

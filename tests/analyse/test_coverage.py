@@ -131,6 +131,18 @@ def test_an_empty_run_has_nothing() -> None:
         ("run", "crashed", "signal 11", ("crash", "runtime", None)),
         ("run", "inference_failed", "InvalidStateError: Failed to execute 'readTensor' on 'MLContext': Tensor has been "
          "destroyed or context is lost.", ("lost_device", "browser", None)),
+        ("forward", "random_output", "VitsModel draws random numbers: it gives others each time that it is run",
+         ("random_output", "model", None)),
+        ("forward", "forward_no_rule", "no rule makes state of PI0ForConditionalGeneration", ("no_rule", "ours", None)),
+        ("build", "missing_weights", "checkpoint has no weights for lm_head.weight", ("no_rule", "ours", None)),
+        ("build", "build_failed", "ValueError: Could not find VoxtralRealtimeTextModel neither in <module 'x'> nor in "
+         "<module 'y'>!", ("no_class", "model", "VoxtralRealtimeTextModel")),
+        ("export", "load_failed", "OSError: the folder does not appear to have a file named spk_dict.pt. Checkout it",
+         ("missing_file", "model", "spk_dict.pt")),
+        ("export", "export_failed", "RuntimeError: .numpy() is not supported for tensor subclasses.",
+         ("dynamic_control_flow", "model", None)),
+        ("load", "onnxruntime_refused", "Load model from the graph failed:Invalid model. Node input 'mul_8_min_1' is "
+         "not a graph input", ("invalid_graph", "exporter", None)),
         ("plan", None, "there is no safari here (macOS only): comes with the system", ("not_here", "nobody", None)),
         ("run", "inference_failed", "the moon was in the wrong quarter", ("unclassified", "unknown", None)),
         ("build", "build_failed", "TypeError: 'NoneType' object is not subscriptable",
