@@ -143,7 +143,10 @@ export function refuseWhatIsAbsent({ platform, device, precision }, { webgpu, we
 }
 
 /**
- * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it.
+ * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it, RangeError
+ * where the browser has no room for them.
+ *
+ * Read piece by piece, since `arrayBuffer()` of a response fails in Chromium beyond 2 GiB, with "Failed to fetch".
  * @param {CaseMessage} message
  * @param {string} file relative to the Artifact's folder
  * @returns {Promise<ArrayBuffer>}
@@ -152,5 +155,14 @@ export async function fetchFile(message, file) {
   const path = file.split('/').map(encodeURIComponent).join('/');
   const response = await fetch(message.base + path);
   if (!response.ok) throw new RoundFailed('load_failed', `${file}: ${response.status} ${response.statusText}`);
-  return response.arrayBuffer();
+  const whole = new Uint8Array(Number(response.headers.get('content-length')));
+  let at = 0;
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (at + part.value.length > whole.length) throw new RoundFailed('load_failed', `${file}: more bytes than was said`);
+    whole.set(part.value, at);
+    at += part.value.length;
+  }
+  if (at !== whole.length) throw new RoundFailed('load_failed', `${file}: ${at} bytes of ${whole.length}`);
+  return whole.buffer;
 }

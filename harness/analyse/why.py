@@ -63,6 +63,7 @@ RULES = (
     Rule("lost_device", "runtime", codes=("device_gone",)),
     Rule("lost_device", "browser", r"context is lost|device (was|is) lost|\bdevice lost\b|DEVICE_LOST"),
     Rule("out_of_memory", codes=("out_of_memory", "export_memory", "build_memory", "forward_memory")),
+    Rule("no_room", "nobody", codes=("disk_full",)),
     Rule("timeout", codes=("timeout", "silence", "export_timeout", "build_timeout", "forward_timeout")),
     Rule("crash", codes=("crashed", "killed", "export_crashed")),
     Rule("crash", "browser", codes=("browser_ended",)),

@@ -46,7 +46,8 @@ class ArtifactCache:
         return self._sound[digest]
 
     async def make(self, request: ArtifactRequest, progress: Progress) -> Artifact:
-        """Export, then rename into place; raises ExportFailed, Unsupported, or UserMistake on a full disk.
+        """Export, then rename into place; raises ExportFailed (`disk_full` where this model has no room), Unsupported,
+        or UserMistake on a disk that has no room for any.
 
         The fp32 Artifact that another precision is made from is made as well where it is not here; where that one lacks
         its graph, so does the other, for the same reason.
@@ -80,13 +81,15 @@ class ArtifactCache:
         parameters = (known.parameters or 0) if known and whole else 0
         need = _MARGIN_BYTES + _COPIES_OF_WEIGHTS * (4 * parameters if base is None else _graph_bytes(base))
         free = shutil.disk_usage(self.folder).free
+        if free >= need:
+            return
         cut = "; --layers N makes it smaller, at its full width" if parameters else ""
-        if free < need:
-            raise UserMistake(
-                "disk_full",
-                f"{request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)} free",
-                f"free some room, or put the database elsewhere with --db{cut}",
-            )
+        said = f"{request.model.name} needs about {human_bytes(need)}; {self.folder} has {human_bytes(free)} free"
+        hint = f"free some room, or put the database elsewhere with --db{cut}"
+        if free < _MARGIN_BYTES:
+            raise UserMistake("disk_full", said, hint)
+        # Another model is smaller.
+        raise ExportFailed("disk_full", f"{said}: {hint}")
 
 
 def read_artifact(path: Path) -> Artifact | None:

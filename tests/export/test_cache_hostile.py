@@ -1,8 +1,10 @@
 """A manifest that lies, leads out of its folder or never ends: no Artifact, and nothing outside is touched."""
 
+import asyncio
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.core.errors import UserMistake
 from harness.core.nouns import ArtifactRequest
 from harness.export.cache import ArtifactCache, read_artifact
+from harness.export.process import ExportFailed
 from harness.export.request import digest_of_request, request_for
 from tests.making import make_artifact, make_case
 
@@ -130,3 +134,31 @@ def test_a_manifest_damaged_anywhere_is_whole_or_no_artifact(
     (path / "artifact.json").write_bytes(bytes(told))
     found = read_artifact(path)
     assert found is None or all((path / file.path).is_file() for file in found.files)
+
+
+def free_bytes(patch: pytest.MonkeyPatch, free: int) -> None:
+    patch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**12, 10**12 - free, free))
+
+
+def test_a_model_that_the_disk_has_no_room_for_leaves_the_smaller_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def export(*asked: Any) -> dict[str, Any]:
+        raise AssertionError("it must not begin")
+
+    def make(scale: str) -> None:
+        model = make_case(backend="pytorch", platform="cpu").model.model_copy(update={"scale": scale})
+        request = request_for(make_case(backend="pytorch", platform="cpu").model_copy(update={"model": model}))
+        asyncio.run(ArtifactCache(tmp_path, export).make(request, lambda text: None))
+
+    # BERT has 110 million parameters of four bytes, which are kept four times.
+    free_bytes(monkeypatch, 2_000_000_000)
+    with pytest.raises(ExportFailed, match=r"needs about 2\.8 GB") as failed:
+        make("full")
+    assert failed.value.code == "disk_full"
+    with pytest.raises(AssertionError, match="must not begin"):
+        make("tiny")
+    free_bytes(monkeypatch, 900_000_000)
+    for scale in ("tiny", "full"):
+        with pytest.raises(UserMistake):
+            make(scale)
