@@ -139,6 +139,7 @@ def test_query_and_rebuild_give_the_same_rows(place: Path, tmp_path: Path) -> No
         (("query", "drop table runs"), "bad_sql"),
         (("show", "nothing-like-it"), "unknown_run"),
         (("show", "--db", "none.duckdb"), "no_database"),
+        (("show", "--why"), "not_coverage"),
         (("db", "rebuild", "--db", "none.duckdb"), "no_journal"),
         (("run", "--model", "nobody/no-such-model"), "hub_unreachable"),
     ],

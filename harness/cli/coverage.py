@@ -158,7 +158,7 @@ def _shown(outcome: Outcome, asked: Asked, as_json: bool) -> int:
     points, earlier = outcome.results, asked.earlier
     found = between_versions(points) if earlier is None else between_runs(earlier[1], points)
     if asked.html is not None:
-        _write_page(outcome, asked.html)
+        write_page(outcome.run, points, outcome.rounds, asked.html)
     if as_json:
         whole: dict[str, Any] = coverage_as_json(outcome.run, points, _stages(points))
         whole |= {"differences": differences_as_json(found), "versions": []}
@@ -207,14 +207,14 @@ def _changes(earlier: tuple[Run, Results], outcome: Outcome) -> list[VersionChan
     return version_changes(earlier[0], earlier[1], outcome.run, outcome.results)
 
 
-def _write_page(outcome: Outcome, path: Path) -> None:
+def write_page(run: Run, points: Results, rounds: Sequence[Round], path: Path) -> None:
+    """The page to search and filter in."""
     from harness.analyse.coverage import coverage_of
     from harness.show.coverage_page import coverage_page
 
-    points = outcome.results
-    coverage = coverage_of(points, _stages(points), _exporters(outcome.rounds))
+    coverage = coverage_of(points, _stages(points), _exporters(rounds))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(coverage_page(outcome.run, points, coverage), encoding="utf-8")
+    path.write_text(coverage_page(run, points, coverage), encoding="utf-8")
     click.echo(f"written: {path}", err=True)
 
 

@@ -79,16 +79,19 @@ def models(words: tuple[str, ...], as_json: bool, everything: bool, **narrowed: 
 
 @click.command()
 @click.argument("run_id", required=False)
+@click.option("--why", is_flag=True, help="Of a coverage: what is behind the holes.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Of a coverage: also a page.")
 @db_option
 @json_option
-def show(run_id: str | None, db: Path, as_json: bool) -> int:
+def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bool) -> int:
     """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
     from rich.markup import escape
 
     from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons
     from harness.analyse.pairs import side_by_side
-    from harness.cli.coverage import print_coverage
+    from harness.cli.coverage import print_coverage, write_page
+    from harness.core.errors import UserMistake
     from harness.show.as_json import run_as_json
     from harness.show.bottlenecks import profiles_as_json
     from harness.show.memory_limit import memory_limit_as_json
@@ -98,15 +101,20 @@ def show(run_id: str | None, db: Path, as_json: bool) -> int:
 
     run, results = read_run(absolute(db), run_id)
     pairs = side_by_side(results)
-    rounds = rounds_of(absolute(db), run.run_id) if pairs or run.plan.policy.profile else []
+    covers = run.plan.policy.purpose == "coverage"
+    if (why or html) and not covers:
+        raise UserMistake("not_coverage", f"run {run.run_id} times", "--why and --html are of `harness coverage`")
+    rounds = rounds_of(absolute(db), run.run_id) if pairs or run.plan.policy.profile or covers else []
+    if html is not None:
+        write_page(run, results, rounds, html)
     compared, profiles = comparisons(pairs, rounds), profiles_of(rounds)
     if as_json:
         more = {"comparisons": comparisons_as_json(compared, run.run_id), **memory_limit_as_json(run, results)}
         click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
-    if run.plan.policy.purpose == "coverage":
-        print_coverage(results, rounds_of(absolute(db), run.run_id))
+    if covers:
+        print_coverage(results, rounds, why)
         return 0
     print_run(run, results, compared, profiles)
     return 0

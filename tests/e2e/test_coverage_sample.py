@@ -13,7 +13,7 @@ SIZE = 40
 HOLES = {
     "gemma4_unified_assistant": ("build", "unclassified"),  # its default layers share a cache that nobody fills
     "hunyuan_vl": ("agree", "wrong_output"),  # by torchscript, which fixed in the graph what the run decided
-    "pi0": ("forward", "unclassified"),  # a robot's state has no input rule yet
+    "pi0": ("forward", "no_rule"),  # a robot's state has no input rule yet
     "qwen3_5_moe": ("export", "dynamic_control_flow"),
 }
 
@@ -30,6 +30,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert done.returncode in (0, 1), done.stderr
     assert "<h1>Coverage</h1>" in (folder / "c.html").read_text("utf-8")
     assert not list((folder / "results" / "artifacts").glob("[0-9a-f]*")), "dropped after use"
+    shown = subprocess.run(
+        [sys.executable, "-m", "harness", "show", "--why", "--html", "again.html"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "to mend" in shown.stdout and "of agreed*" in shown.stdout
+    assert "<h1>Coverage</h1>" in (folder / "again.html").read_text("utf-8")
     return json.loads(done.stdout)
 
 
