@@ -16,6 +16,7 @@ import torch
 
 from exporters.flat import Flat
 from exporters.known import folded, knowable, known_values
+from exporters.rewrites import sound_rewrites
 from exporters.seam import ExportFailed, Subject
 from exporters.translations import register_translations
 
@@ -47,7 +48,8 @@ def _make_fixed(subject: Subject, path: Path) -> tuple[str, ...]:
 
 
 def _write(made: Any, sample: tuple[Any, ...], path: Path, flat: Flat) -> None:
-    torch.onnx.export(
-        made, sample, str(path), dynamo=True, external_data=True, verbose=False,
-        input_names=flat.takes, output_names=flat.gives,
-    )  # fmt: skip
+    with sound_rewrites():
+        torch.onnx.export(
+            made, sample, str(path), dynamo=True, external_data=True, verbose=False,
+            input_names=flat.takes, output_names=flat.gives,
+        )  # fmt: skip

@@ -19,7 +19,7 @@ EXPECTED = np.concatenate([np.tile(X[:6].sum(0) * 6, (6, 1)), np.tile(X[6:].sum(
 
 
 class Pictures(torch.nn.Module):
-    """Reads its grid in the ways models do: to decide, as numbers for shapes, as a tensor of tensors, through a mask."""
+    """Reads its grid as models do: to decide, as numbers for shapes, as a tensor of tensors, through a mask."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         grid = constant(GRID)
