@@ -4,6 +4,10 @@ How many patches an image has, and where its tokens stand, models read as number
 exporter traces with tensors that have no values and so stops there; but of a constant it knows the value, of one
 element at least. Here it knows larger ones as well, and whatever is computed of constants alone is made a constant
 before it is translated: ONNX would be made to compute it again at each run, and not all of it can be translated.
+
+A condition on what even so has no value is nearly always a check (are there as many features as tokens for them?) that
+raises where it holds. It is taken not to hold, which is said; whether that was right is found out when the graph's
+numbers are compared with the module's.
 """
 
 import operator
@@ -14,6 +18,8 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from torch.fx.experimental.sym_node import SymNode
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.utils import _pytree
 
 from exporters.graphs.fit import is_layout
@@ -37,15 +43,30 @@ def constant(array: Any) -> torch.Tensor:
 
 
 @contextmanager
-def known_values() -> Iterator[None]:
-    """Let traces within the block know the values of constants, and what follows from them."""
+def known_values() -> Iterator[list[str]]:
+    """Let traces within the block know the values of constants, and what follows from them; yields the conditions that
+    were taken not to hold, which grow within the block."""
+    assumed: list[str] = []
     limit = "CONSTANT_NUMEL_LIMIT"
     with (
         patch(f"torch._subclasses.fake_tensor.{limit}", _LARGEST),
         patch(f"torch.fx.experimental.proxy_tensor.{limit}", _LARGEST),
         patch("torch.tensor", _tensor_of_tensors(torch.tensor)),
+        patch.object(SymNode, "guard_bool", _unless_unknown(SymNode.guard_bool, assumed)),
     ):
-        yield
+        yield assumed
+
+
+def _unless_unknown(original: Any, assumed: list[str]) -> Any:
+    def guard_bool(self: Any, file: str, line: int) -> bool:
+        try:
+            return bool(original(self, file, line))
+        except GuardOnDataDependentSymNode:
+            if (said := str(self.expr)) not in assumed:
+                assumed.append(said)
+            return False
+
+    return guard_bool
 
 
 def _tensor_of_tensors(original: Any) -> Any:

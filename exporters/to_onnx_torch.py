@@ -41,10 +41,10 @@ def _make_fixed(subject: Subject, path: Path) -> tuple[str, ...]:
     flat = Flat(subject, EAGER, known)
     if not known or not flat.takes:
         raise ExportFailed("no_layout", "no input says how others are laid out, so none can be fixed")
-    with torch.no_grad(), known_values():
+    with torch.no_grad(), known_values() as assumed:
         program = folded(torch.export.export(flat, flat.sample(subject), strict=False))
         _write(program, (), path, flat)
-    return ()
+    return (f"conditions on values that were taken not to hold: {', '.join(assumed)}",) if assumed else ()
 
 
 def _write(made: Any, sample: tuple[Any, ...], path: Path, flat: Flat) -> None:

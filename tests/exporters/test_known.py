@@ -75,3 +75,24 @@ def test_only_layouts_and_masks_that_mask_nothing_are_constants() -> None:
         "scale": np.ones(3, np.float32),
     }
     assert list(knowable(inputs)) == ["image_grid_thw", "attention_mask"]
+
+
+class Checked(torch.nn.Module):
+    """As models check that there is a feature for each token that stands for one."""
+
+    def forward(self, x: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        marked = ids == 7
+        if x[marked].numel() != 4:
+            raise ValueError("not as many as there should be")
+        return torch.where(marked[:, None], x * constant(GRID).sum(), x)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_check_on_values_is_taken_to_pass_and_that_is_said() -> None:
+    x, ids = torch.from_numpy(X), torch.tensor([7, 1, 1, 7, 2, 3, 4, 5])
+    with torch.no_grad(), known_values() as assumed:
+        made = folded(torch.export.export(Checked(), (x, ids), strict=False))
+    assert len(assumed) == 1 and "4" in assumed[0]
+    got = made.module()(x, ids)
+    rows = X * np.where(np.isin(np.arange(8), (0, 3)), GRID.sum(), 1)[:, None]
+    np.testing.assert_allclose(got, rows)
