@@ -21,7 +21,7 @@ from harness.core.nouns import Graph, Lack
 
 FOLDER = "onnx/fp32"
 FILE = "model.onnx"
-_NOT_BEGUN = ("no_attention", "export_unsupported")
+_NOT_BEGUN = ("no_attention", "no_layout", "export_unsupported")
 _STAGES = ("export", "load", "run", "agree")  # how far an attempt came
 
 

@@ -10,6 +10,6 @@ DESCRIBE = {
 }
 
 # transformers' own knows its models best and exports nearly all that any of these can; where it fails, it is mostly for
-# code that decides by values, which torch's older exporter follows as it ran; torch's current one alone has rarely
-# done what those two could not; optimum needs an environment of its own.
+# code that decides by values, which torch's older exporter follows as it ran; torch's current one alone does
+# what those two cannot where layouts decide, which it can fix in the graph; optimum needs an environment of its own.
 ORDER = ("transformers", "torchscript", "torch", "optimum")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.reference import outputs_of, tensors
+from exporters.rewrites import sound_rewrites
 from exporters.seam import Subject
 from exporters.subject import module_of
 from exporters.translations import register_translations
@@ -38,7 +39,8 @@ def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
 
     module.forward = wanted_only
     sample = nested(tensors(subject.inputs))
-    program = OnnxExporter().export(module, sample, config=OnnxConfig(dynamic=False)).program
+    with sound_rewrites():
+        program = OnnxExporter().export(module, sample, config=OnnxConfig(dynamic=False)).program
     OnnxExporter.save_program(program, path)
     return ()
 

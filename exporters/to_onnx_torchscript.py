@@ -17,7 +17,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from exporters.flat import Flat, sample
+from exporters.flat import Flat
 from exporters.seam import Subject
 
 VARIANTS = ("eager",)  # kind of attention
@@ -31,7 +31,7 @@ def make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]:
     raw.parent.mkdir()
     with torch.no_grad():
         torch.onnx.export(
-            flat, sample(subject), str(raw), dynamo=False, opset_version=_OPSET, do_constant_folding=True,
+            flat, flat.sample(subject), str(raw), dynamo=False, opset_version=_OPSET, do_constant_folding=True,
             input_names=flat.takes, output_names=flat.gives,
         )  # fmt: skip
     model = onnx.load(str(raw))  # large ones have a file per weight

@@ -11,7 +11,12 @@ from exporters.seam import ExportFailed
 
 # Integer inputs that say how the others are laid out (how many patches an image has, which token stands for one). Code
 # reads them as numbers, to make shapes of them; an exported graph has them fixed, as it has all shapes.
-LAYOUT = ("grid_thw", "_sizes", "_shapes", "_lens", "_lengths", "_counts", "mm_token_type_ids")
+LAYOUT = ("grid_thw", "_sizes", "_shapes", "_lens", "_lengths", "_counts", "_per_sample", "mm_token_type_ids")
+
+
+def is_layout(name: str, array: Any) -> bool:
+    """Whether an input may be fixed in a graph, since it says only how the others are laid out."""
+    return name.endswith(LAYOUT) and array.dtype.kind in "iu"
 
 
 def fit(
@@ -36,7 +41,7 @@ def fit(
         raise ExportFailed("outputs_differ", f"the graph does not give {', '.join(absent)}")
     lost = [name for name in inputs if name not in takes]
     needed = [name for name, ignored in ignores(lost).items() if not ignored]
-    if wrong := [name for name in needed if not name.endswith(LAYOUT) or inputs[name].dtype.kind not in "iu"]:
+    if wrong := [name for name in needed if not is_layout(name, inputs[name])]:
         raise ExportFailed("inputs_differ", f"the graph does not take {', '.join(wrong)}, which the module needs")
     for name in lost:
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.asarray(inputs[name]).dtype)
