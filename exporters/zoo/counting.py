@@ -12,7 +12,6 @@ import time
 from typing import Any
 
 import torch
-import transformers
 
 from exporters.quiet import quiet
 from exporters.zoo import diffusion

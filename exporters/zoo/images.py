@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from exporters.zoo.data import first_attribute, table
 from exporters.zoo.inputs import Ask, image_size
 from exporters.zoo.recipes import smooth
 
@@ -22,7 +23,9 @@ _NOT_HERE = ("do_center_crop", "do_pad", "do_thumbnail", "do_flip_channel_order"
 
 
 def write_processor(folder: Path, config: Any) -> None:
-    """ViT's processor for the config's image size, where the model brings none."""
+    """ViT's processor for the config's image size, where the model brings none; nothing where the config names none."""
+    if first_attribute(config, table("rules")["inputs"]["image_size"]) is None:
+        return
     height, width = image_size(config)
     processor = {
         "image_processor_type": "ViTImageProcessor",

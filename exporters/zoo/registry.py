@@ -131,7 +131,10 @@ def class_named(name: str, architecture: str) -> Any:
         return getattr(transformers, name)
     except AttributeError:
         modelling = CONFIG_MAPPING[architecture].__module__.replace(".configuration_", ".modeling_")
-        return getattr(importlib.import_module(modelling), name)
+        found = getattr(importlib.import_module(modelling), name, None)
+        if found is None:
+            raise
+        return found
 
 
 def made_from(auto: Any, config: Any, **options: Any) -> Any:

@@ -13,7 +13,6 @@ SIZE = 40
 HOLES = {
     "gemma4_unified_assistant": ("build", "unclassified"),  # its default layers share a cache that nobody fills
     "hunyuan_vl": ("agree", "wrong_output"),  # by torchscript, which fixed in the graph what the run decided
-    "pi0": ("forward", "unclassified"),  # a robot's state has no input rule yet
     "qwen3_5_moe": ("export", "dynamic_control_flow"),
 }
 
