@@ -4,14 +4,17 @@ General rules over attribute names (`rules.json`) make a config tiny; what they 
 data with a reason (`exceptions.json`), never a branch here.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedModel
 
 from exporters.seam import ExportFailed, ExportUnsupported
 from exporters.zoo.data import first_attribute, table
+from exporters.zoo.registry import made_from
+from exporters.zoo.signature import signature_of
 from exporters.zoo.tiny import tiny_config
 from exporters.zoo.weights import build
 
@@ -56,18 +59,23 @@ def settle_random(config: Any, task: str) -> None:
 
 
 def random_model(auto: Any, config: Any, seed: int) -> Any:
-    """A module in float32 and eval mode whose weights follow from the seed."""
+    """A module in float32 and eval mode whose weights follow from the seed.
+
+    Raises ExportUnsupported for a class that needs an absent package or has no forward.
+    """
     # A list of names is looked through where a class has several models; a config that was never saved has None.
     config.architectures = config.architectures or []
     # Eager attention where the class has it; the kind does not change the weights.
     try:
-        return build(lambda: auto.from_config(config, attn_implementation="eager", dtype=torch.float32), seed)
+        module = build(lambda: made_from(auto, config, attn_implementation="eager", dtype=torch.float32), seed)
     except ImportError as error:
         raise ExportUnsupported(_package_of(error)) from error
     except ValueError as error:
         if "attention" not in str(error):
             raise
-        return build(lambda: auto.from_config(config, dtype=torch.float32), seed)
+        module = build(lambda: made_from(auto, config, dtype=torch.float32), seed)
+    signature_of(module)  # before it is saved and read back, since some can then not be read for the same reason
+    return module
 
 
 def load_model(
@@ -79,7 +87,12 @@ def load_model(
 
     Raises ExportFailed `missing_weights` when any weight would have been made up.
     """
-    model, info = cls.from_pretrained(
+    read = cls.from_pretrained
+    if config is None and hasattr(cls, "checkpoint_config"):
+        # A decision model's own way to read also finds a head that somebody keeps beside other weights, which no folder
+        # that is written here has; and it takes the pair of a model and what was missing for the model.
+        read = partial(PreTrainedModel.from_pretrained.__func__, cls)
+    model, info = read(
         str(folder),
         config=config,
         attn_implementation=None if attention == "default" else attention,

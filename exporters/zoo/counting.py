@@ -12,11 +12,11 @@ import time
 from typing import Any
 
 import torch
-import transformers
 
 from exporters.quiet import quiet
 from exporters.zoo import diffusion
 from exporters.zoo.build import default_config
+from exporters.zoo.registry import class_named
 
 LIMIT_SECONDS = 60
 LIMIT_BYTES = 6 * 1024**3
@@ -51,7 +51,7 @@ def count(architecture: str, built_by: str) -> int:
     config = default_config(architecture)
     # Not by the Auto class: where several classes are listed it looks for one in the config, which has none by default.
     with torch.device("meta"):
-        model = getattr(transformers, built_by)._from_config(config)
+        model = class_named(built_by, architecture)._from_config(config)
     return sum(parameter.numel() for parameter in model.parameters())
 
 

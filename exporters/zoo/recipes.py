@@ -73,6 +73,10 @@ def _normal(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
     return ask.random(recipe.get("role", "normal")).standard_normal(shape).astype(np.float32)
 
 
+def _fraction(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
+    return ask.random("fraction").random(shape).astype(np.float32)
+
+
 def _ones(ask: Any, recipe: Recipe, shape: Shape, made: Made) -> Any:
     return np.ones(shape, np.int64)
 
@@ -162,5 +166,5 @@ KINDS: dict[str, Callable[[Any, Recipe, Shape, Made], Any]] = {
     "ids": _ids, "decoder_ids": _decoder_ids, "codes": _codes, "smooth": _smooth, "normal": _normal, "ones": _ones,
     "zeros": _zeros, "true": _true, "false": _false, "fill": _fill, "first": _first, "span": _span, "grid": _grid,
     "places": _places, "steps": _steps, "image_size": _image_size, "boxes": _boxes, "mask_of": _mask_of,
-    "pools": _pools, "row": _row, "placed_patches": _placed_patches,
+    "pools": _pools, "fraction": _fraction, "row": _row, "placed_patches": _placed_patches,
 }  # fmt: skip

@@ -6,6 +6,7 @@ families from modalities and from which Auto classes list an architecture, tasks
 the hub, and nothing is built but to count parameters (`counting.py`).
 """
 
+import importlib
 import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -121,12 +122,41 @@ def base_class(architecture: str) -> str:
     return next(name for name in found if name)
 
 
+def class_named(name: str, architecture: str) -> Any:
+    """The class that a registry names for an architecture; raises AttributeError where transformers has none so named.
+
+    Some are registered though transformers does not offer them by name: those are in the module of the modelling code.
+    """
+    try:
+        return getattr(transformers, name)
+    except AttributeError:
+        modelling = CONFIG_MAPPING[architecture].__module__.replace(".configuration_", ".modeling_")
+        found = getattr(importlib.import_module(modelling), name, None)
+        if found is None:
+            raise
+        return found
+
+
+def made_from(auto: Any, config: Any, **options: Any) -> Any:
+    """The model that an Auto class makes of a config, or the class that it lists for it where it does not find that.
+
+    It looks classes up by the config's class, which some architectures share, and only among the names on offer.
+    """
+    name = _listed(auto.__name__, config.model_type)
+    if name is None or hasattr(config, "auto_map"):
+        return auto.from_config(config, **options)
+    found = auto._model_mapping._reverse_config_mapping.get(type(config).__name__)
+    if found in auto._model_mapping._model_mapping and hasattr(transformers, name):
+        return auto.from_config(config, **options)
+    return class_named(name, config.model_type)._from_config(config, **options)
+
+
 @cache
 def taken(name: str, architecture: str) -> Taken:
     """What the class of that name takes, for this architecture's config."""
     told = _exception(architecture).get("modalities")
     try:
-        cls = getattr(transformers, name)
+        cls = class_named(name, architecture)
         names = frozenset(inspect.signature(cls.forward).parameters)
     # An absent package: transformers puts a class there that raises ImportError at any touch; or there is no class.
     except (ImportError, AttributeError) as error:

@@ -4,6 +4,8 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
+from exporters.seam import ExportUnsupported
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -16,9 +18,13 @@ class Signature:
 
 
 def signature_of(module: Any) -> Signature:
-    """The signature of a module of transformers, as its class declares it."""
+    """The signature of a module of transformers, as its class declares it; raises ExportUnsupported where it has no
+    forward."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     taken = [each for each in inspect.signature(module.forward).parameters.values() if each.kind in kinds]
+    if not taken:  # torch's own forward, which only raises
+        who = type(module).__name__
+        raise ExportUnsupported(f"{who} has no forward of its own: other code runs its parts, one after the other")
     main = getattr(module, "main_input_name", "input_ids")
     modalities = getattr(module, "input_modalities", "text")
     # Some classes list the alternatives of each place; the first of them will do.

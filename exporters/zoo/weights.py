@@ -6,6 +6,9 @@ import torch
 
 from exporters.zoo.data import table
 
+# Some classes draw the scales of these about zero as they do weights, so that each one takes a 50th of a signal.
+NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.GroupNorm, torch.nn.LayerNorm)
+
 # Its attributes are properties that torch sets up as it is imported, which no type tells.
 _FILLING: Any = torch.utils.deterministic
 
@@ -39,6 +42,7 @@ def fill(module: Any, seed: int) -> list[str]:
     named = [*module.named_parameters(), *module.named_buffers()]
     parameters = {id(tensor) for _, tensor in module.named_parameters()}
     kept = set(module.state_dict(keep_vars=True))
+    scales = {id(each.weight) for each in module.modules() if isinstance(each, NORMS)}
     filled = []
     for name, tensor in named:
         if not tensor.is_floating_point() or tensor.numel() == 0 or tensor.is_meta:
@@ -48,7 +52,7 @@ def fill(module: Any, seed: int) -> list[str]:
             # What a class keeps as a buffer and learns all the same: the entries of a codebook.
             entries = name in kept and tensor.ndim > 1 and not tensor.any()
             weight = (id(tensor) in parameters or entries) and not name.endswith("bias")
-            if weight and not unset.any() and _hides(tensor, rules["hides_below"]):
+            if weight and not unset.any() and _hides(tensor, rules["hides_below"], id(tensor) in scales):
                 unset = torch.ones_like(tensor, dtype=torch.bool)
             if not unset.any():
                 continue
@@ -80,7 +84,7 @@ def strengthen(module: Any) -> list[str]:
     return list(done.values())
 
 
-def _hides(tensor: Any, below: float) -> bool:
-    """One number over and over, and so small that what it multiplies hardly counts."""
+def _hides(tensor: Any, below: float, scale: bool) -> bool:
+    """One number over and over, and so small that what it multiplies hardly counts; or a norm's scale about zero."""
     first = tensor.reshape(-1)[0]
-    return bool(abs(first.item()) < below and (tensor == first).all())
+    return bool(abs(first.item()) < below and (tensor == first).all()) or (scale and tensor.abs().mean().item() < below)

@@ -58,6 +58,16 @@ def test_entries_of_a_codebook_are_filled_and_what_is_not_saved_is_left() -> Non
     assert not module.usage.any() and not module.scratch.any()
 
 
+def test_a_norm_whose_scale_lies_about_zero_gets_one_that_lets_a_signal_through() -> None:
+    torch.manual_seed(0)
+    drawn, whole, plain = torch.nn.BatchNorm2d(64), torch.nn.BatchNorm2d(64), torch.nn.Linear(64, 64)
+    for weight in (drawn.weight, plain.weight):
+        torch.nn.init.normal_(weight, std=0.02)
+    assert fill(torch.nn.ModuleDict({"drawn": drawn, "whole": whole, "plain": plain}), 0) == ["drawn.weight"]
+    assert drawn.weight.min() >= 0.5 and drawn.weight.max() <= 1.5
+    assert (whole.weight == 1).all()
+
+
 def test_a_gain_that_is_data_holds_for_its_architecture_only() -> None:
     spreads = {}
     for name in ("superpoint", "no such architecture"):
