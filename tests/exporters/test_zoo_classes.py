@@ -48,5 +48,5 @@ def test_a_robot_is_given_its_state_and_what_it_would_draw() -> None:
     inputs = make_inputs(["forward"], Ask(module.config, 2, 16, 0, module=module))
     assert inputs["state"].shape == (2, module.config.max_state_dim)
     assert inputs["noise"].shape == (2, module.config.chunk_size, module.config.max_action_dim)
-    assert (0 <= inputs["timestep"]).all() and (inputs["timestep"] < 1).all()
+    assert (inputs["timestep"] >= 0).all() and (inputs["timestep"] < 1).all()
     assert inputs["timestep"].dtype == np.float32

@@ -64,7 +64,7 @@ def test_a_norm_whose_scale_lies_about_zero_gets_one_that_lets_a_signal_through(
     for weight in (drawn.weight, plain.weight):
         torch.nn.init.normal_(weight, std=0.02)
     assert fill(torch.nn.ModuleDict({"drawn": drawn, "whole": whole, "plain": plain}), 0) == ["drawn.weight"]
-    assert 0.5 <= drawn.weight.min() and drawn.weight.max() <= 1.5
+    assert drawn.weight.min() >= 0.5 and drawn.weight.max() <= 1.5
     assert (whole.weight == 1).all()
 
 
