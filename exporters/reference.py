@@ -35,9 +35,10 @@ def reference_of(module: Any, inputs: Arrays) -> tuple[Arrays, tuple[str, ...]]:
     weak = [sentence for sentence in flat.values() if sentence]
     if numbers and all(flat[name] for name in numbers):
         raise ExportFailed("degenerate_output", f"{who}: {weak[0]}, so no check could fail")
-    if sentence := _ignoring(module, inputs, expected):
-        raise ExportFailed("degenerate_output", f"{who}: {sentence}, so no check could fail")
-    return expected, (*notes, *(f"{sentence}: a weak check" for sentence in weak))
+    ignoring, said = _ignoring(module, inputs, expected)
+    if ignoring:
+        raise ExportFailed("degenerate_output", f"{who}: {ignoring}, so no check could fail")
+    return expected, (*notes, *(f"{sentence}: a weak check" for sentence in weak), *said)
 
 
 def kinds_of_attention(module: Any) -> set[str]:
@@ -77,13 +78,20 @@ def _by_eager_attention(module: Any, inputs: Arrays, expected: Arrays) -> tuple[
     return expected, (f"reference with {named} attention",)
 
 
-def _ignoring(module: Any, inputs: Arrays, expected: Arrays) -> str | None:
-    """A sentence where no output depends on what the module is given."""
-    numbers = any(array.dtype.kind == "f" for array in inputs.values())
-    other = {
-        name: 0.25 - array if array.dtype.kind == "f" else array if numbers else np.roll(array, 1)
-        for name, array in inputs.items()
-    }
+def _ignoring(module: Any, inputs: Arrays, expected: Arrays) -> tuple[str | None, tuple[str, ...]]:
+    """A sentence where no output depends on anything that the module is given; a note where none depends on what it is
+    given besides integers: a picture beside a text."""
+    floats = {name: 0.25 - array for name, array in inputs.items() if array.dtype.kind == "f"}
+    integers = {name: np.roll(array, 1) for name, array in inputs.items() if array.dtype.kind != "f"}
+    if not floats:
+        return _indifferent(module, inputs | integers, expected), ()
+    if _indifferent(module, inputs | floats, expected) is None:
+        return None, ()
+    sentence = _indifferent(module, inputs | floats | integers, expected)
+    return sentence, () if sentence else (f"the outputs do not depend on {' or '.join(floats)}: a weak check",)
+
+
+def _indifferent(module: Any, other: Arrays, expected: Arrays) -> str | None:
     try:
         return insensitive(expected, _run(module, other, seed=0))
     except ExportFailed:  # values that it cannot take tell nothing of those that it can

@@ -63,6 +63,21 @@ def test_what_is_masked_does_not_hide_the_rest() -> None:
         assert "masked" in str(disagreement(given, unmasked)[1])
 
 
+class Reads(torch.nn.Module):
+    """A text beside a picture, which it does not look at."""
+
+    config = SimpleNamespace()
+
+    def forward(self, input_ids: torch.Tensor, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"y": input_ids * 0.5 + 0 * pixel_values.sum()}
+
+
+def test_a_picture_that_is_not_looked_at_is_a_note() -> None:
+    given = {"input_ids": np.array([[3, 1, 2]], np.int64), "pixel_values": np.ones((1, 3, 2, 2), np.float32)}
+    _, notes = reference_of(Reads(), given)
+    assert notes[-1] == "the outputs do not depend on pixel_values: a weak check"
+
+
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
