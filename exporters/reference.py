@@ -70,6 +70,8 @@ def _by_eager_attention(module: Any, inputs: Arrays, expected: Arrays) -> tuple[
         eager = _run(module, inputs, seed=0)
     except (ValueError, ExportFailed):  # a class that has no other kind, or does not run with it
         eager = expected
+    if broken_numbers(eager):  # of a row that is masked whole, sdpa makes zeros and eager attention NaN
+        eager = expected
     if sentence := _difference(eager, expected):
         said = f"{named} attention of this class is not its eager attention: {sentence}"
         return eager, ("reference with eager attention", said)

@@ -100,6 +100,22 @@ def test_attention_that_loses_causality_is_not_the_reference() -> None:
     assert np.allclose(given["last_hidden_state"][0, :-1], again[0, :-1].numpy(), atol=1e-6)
 
 
+class Masks(Says):
+    """With eager attention it makes nothing of a row that is masked whole."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda x: x if self.config._attn_implementation == "sdpa" else x / 0 * 0)
+        self.config = SimpleNamespace(_attn_implementation="sdpa")
+
+    def set_attn_implementation(self, kind: str) -> None:
+        self.config._attn_implementation = kind
+
+
+def test_eager_attention_that_breaks_is_no_reference() -> None:
+    given, notes = reference_of(Masks(), X)
+    assert notes == ("reference with sdpa attention",) and np.isfinite(given["y"]).all()
+
+
 def test_attention_that_agrees_is_kept() -> None:
     bert = model(BertModel, BertConfig(**SMALL))
     ids = np.arange(5, 13, dtype=np.int64).reshape(1, 8)
