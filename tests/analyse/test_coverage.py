@@ -143,14 +143,15 @@ def test_an_empty_run_has_nothing() -> None:
          ("dynamic_control_flow", "model", None)),
         ("load", "onnxruntime_refused", "Load model from the graph failed:Invalid model. Node input 'mul_8_min_1' is "
          "not a graph input", ("invalid_graph", "exporter", None)),
-        ("run", "inference_failed", "Non-zero status code returned while running Resize node. Name:'n' Status Message: The "
-         "antialias attribute of Resize operator is NOT implemented.", ("unsupported_operator", "runtime", "Resize")),
+        ("run", "inference_failed", "Non-zero status code returned while running Resize node. Name:'n' Status Message: "
+         "The antialias attribute of Resize operator is NOT implemented.",
+         ("unsupported_operator", "runtime", "Resize")),
         ("run", "inference_failed", "Non-zero status code returned while running Gather node. Name:'n' Status Message: "
          "indices element out of data bounds", ("operator_failed", "runtime", "Gather")),
         ("load", "load_failed", "Can't create a session. Provider type for Cast node with name 'x' is not set.",
          ("unsupported_operator", "runtime", "Cast")),
-        ("load", "load_failed", "TypeError: Failed to execute 'matmul' on 'MLGraphBuilder': [n] The number of columns (32) "
-         "in the first matrix isn't equal to the number of rows (16)", ("operator_failed", "browser", "matmul")),
+        ("load", "load_failed", "TypeError: Failed to execute 'matmul' on 'MLGraphBuilder': [n] The number of columns "
+         "(32) in the first matrix isn't equal to the number of rows (16)", ("operator_failed", "browser", "matmul")),
         ("load", "load_failed", "NotSupportedError: Failed to execute 'build' on 'MLGraphBuilder': Buffer size is over "
          "inline limit.", ("too_large", "browser", None)),
         ("plan", None, "there is no safari here (macOS only): comes with the system", ("not_here", "nobody", None)),
