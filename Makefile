@@ -8,8 +8,9 @@ PACKAGES := .venv/.packages
 BENCH := .venv/.bench
 PAGE := browser_assets/node_modules/.package-lock.json
 ENGINES := .venv/.engines
-# The browsers that the tests drive besides the embedded one, a screen for the one that needs it, Vulkan without a GPU.
-DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers
+# The browsers that the tests drive besides the embedded one, a screen for the one that needs it, Vulkan without a GPU,
+# and the compiler that torch.compile calls.
+DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++
 
 .PHONY: setup demo test check bench clean
 

@@ -26,6 +26,16 @@ def broken_numbers(outputs: Mapping[str, Any]) -> str | None:
     return None
 
 
+def overflown(expected: Mapping[str, Any], got: Mapping[str, Any]) -> str | None:
+    """A sentence when some output holds NaN or Inf where a number was expected."""
+    for name, want in expected.items():
+        have = got.get(name)
+        if have is not None and have.shape == want.shape and have.dtype.kind == "f":
+            if (_told(want) & ~np.isfinite(have)).any():
+                return f"output {name!r} holds NaN or Inf"
+    return None
+
+
 def _told(array: Any) -> Any:
     """Where an array of floats says something: what a model masks it sets to the least number there is, or to -Inf,
     beside which no difference would count."""

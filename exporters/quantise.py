@@ -33,7 +33,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from exporters.checks import broken_numbers, closeness
+from exporters.checks import closeness, overflown
 from exporters.graphs.run import first_line, run_onnxruntime
 from exporters.graphs.weights import bring_forward, load_whole, made_newer, opset_of, weight_bytes, weighted_nodes
 from exporters.quiet import quiet
@@ -75,7 +75,7 @@ def export(job: Job) -> Product:
     del model
     job.say(f"running the {precision} graph once on ONNX Runtime")
     got = run_onnxruntime(job.out / graph.file, inputs)
-    if (sentence := broken_numbers(got)) and not broken_numbers(expected):
+    if sentence := overflown(expected, got):
         raise ExportFailed("degenerate_output", f"in {precision}, {sentence}")
     hf = _copy_readers(job.base / base.hf, job.out) if base.hf else None
     close = f"{precision} on ONNX Runtime: {closeness(expected, got)}"

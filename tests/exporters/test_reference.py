@@ -16,7 +16,7 @@ from transformers import (
     ResNetConfig,
 )
 
-from exporters.checks import broken_numbers, disagreement, flat_numbers
+from exporters.checks import broken_numbers, disagreement, flat_numbers, overflown
 from exporters.reference import kinds_of_attention, reference_of
 from exporters.seam import ExportFailed
 
@@ -61,6 +61,8 @@ def test_what_is_masked_does_not_hide_the_rest() -> None:
         assert "differs" in str(disagreement(given, near)[1])
         unmasked = {"y": np.where(given["y"] < 0, 0, given["y"]).astype(np.float32)}
         assert "masked" in str(disagreement(given, unmasked)[1])
+        halves = {"y": np.where(given["y"] < 0, -np.inf, given["y"]).astype(np.float32)}
+        assert overflown(given, halves) is None and "Inf" in str(overflown(unmasked, halves))
 
 
 class Reads(torch.nn.Module):
