@@ -9,8 +9,8 @@ BENCH := .venv/.bench
 PAGE := browser_assets/node_modules/.package-lock.json
 ENGINES := .venv/.engines
 # The browsers that the tests drive besides the embedded one, a screen for the one that needs it, Vulkan without a GPU,
-# and the compiler that torch.compile calls.
-DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++
+# and what torch.compile compiles with.
+DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++ python3-dev
 
 .PHONY: setup demo test check bench clean
 
