@@ -146,7 +146,8 @@ export function refuseWhatIsAbsent({ platform, device, precision }, { webgpu, we
  * The bytes of a file of the Artifact. Throws RoundFailed `load_failed` when the server does not give it, RangeError
  * where the browser has no room for them.
  *
- * Read piece by piece, since `arrayBuffer()` of a response fails in Chromium beyond 2 GiB, with "Failed to fetch".
+ * Read piece by piece into memory that is asked for first: where there is no room for a large file, Chromium's
+ * `arrayBuffer()` of a response says "Failed to fetch", as if the network had been at fault.
  * @param {CaseMessage} message
  * @param {string} file relative to the Artifact's folder
  * @returns {Promise<ArrayBuffer>}
