@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.leaves import MASKED
+
 # An export is called wrong beyond this share of the output's scale. It only catches graphs that are plainly wrong;
 # the tolerances that a measurement must keep live with the judge.
 SANITY_SHARE = 1e-3
@@ -12,8 +14,6 @@ SANITY_SHARE = 1e-3
 FLAT_SHARE = 1e-6
 # Less change than this share of an output's scale for wholly other inputs is no change.
 TELLING_SHARE = 1e-4
-# Beyond this, or infinite, is what a model has masked: it has no size.
-MASKED = float(np.finfo(np.float32).max) / 2
 # A largest magnitude below this is of a signal that vanished on its way: half precision would make it zero.
 VANISHED = 1e-8
 

@@ -102,7 +102,7 @@ def make_subject(job: Job, folder: Path, stage: Callable[[str], None]) -> Produc
 
 def _of_transformers(job: Job) -> Ready:
     request, built = job.request, _build(job)
-    module = _read_back(built, job.out / "hf")
+    module = translated("load_failed", load_model, built.cls, job.out / "hf", None, "default")
     length = check_length(module, request.length)
     # Where the tokenizer was made here, a task that had seeded ids before there was one keeps them.
     reads = not built.made or request.task.name in table("rules")["reads_made_tokenizer"]
@@ -168,19 +168,6 @@ def _class_of(subject: Subject) -> Any:
     named = (each for each in offered.values() if isinstance(each, str))
     reference = next(each for each in named if each.rsplit(".", 1)[-1] == subject.built_by)
     return get_class_from_dynamic_module(reference, subject.hf, local_files_only=True)
-
-
-def _read_back(built: Built, hf: Path) -> Any:
-    """The module from `hf/` with the first kind of attention that it has."""
-    kinds = table("rules")["attention"]
-    for kind in kinds:
-        try:
-            return translated("load_failed", load_model, built.cls, hf, None, kind)
-        except ExportFailed as failure:
-            # ValueError is how transformers says that a model has no such attention.
-            if not isinstance(failure.__cause__, ValueError) or kind == kinds[-1]:
-                raise
-    raise AssertionError("the last kind of attention either returns or raises")
 
 
 def _build(job: Job) -> Built:

@@ -83,7 +83,7 @@ def load_model(
 ) -> Any:
     """A checkpoint's module in float32 and eval mode, from safetensors only; its own code runs only when `trusted`.
 
-    `attention` is `eager`, or `default`: what its class takes when nothing is said.
+    `attention` is `eager`, or `default`: what its class takes when nothing is said, as users load it.
 
     Raises ExportFailed `missing_weights` when any weight would have been made up.
     """

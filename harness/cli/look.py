@@ -104,7 +104,8 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     covers = run.plan.policy.purpose == "coverage"
     if (why or html) and not covers:
         raise UserMistake("not_coverage", f"run {run.run_id} times", "--why and --html are of `harness coverage`")
-    rounds = rounds_of(absolute(db), run.run_id) if pairs or run.plan.policy.profile or covers else []
+    wanted = pairs or run.plan.policy.profile or html or (covers and not as_json)
+    rounds = rounds_of(absolute(db), run.run_id) if wanted else []
     if html is not None:
         write_page(run, results, rounds, html)
     compared, profiles = comparisons(pairs, rounds), profiles_of(rounds)

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+# Half of float32's largest number. What lies beyond, or is infinite, a module has masked: it has no size.
+MASKED = (2 - 2**-23) * 2.0**126
+
 
 def named_tensors(returned: Any, is_tensor: Callable[[Any], bool], inputs: Collection[str]) -> dict[str, Any]:
     """The tensors at the top; where there are none, all nested ones by their path, as `a.0.b`; a lone one is `output`.

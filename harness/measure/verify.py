@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.catalog import backends, tasks
 from harness.core.events import Outputs, OutputTensor
+from harness.core.leaves import MASKED
 from harness.core.nouns import Artifact, Case, Tensor
 from harness.core.rounds import Verdict
 
@@ -47,7 +48,6 @@ TOLERANCE = {
 # Below this magnitude errors are absolute: relative to an output of zeros nothing would pass.
 _FLOOR = 1e-6
 # A mask is the least number of its type; half precision's is 65504.
-_MASKED = float(np.finfo(np.float32).max) / 2
 _MASKED_HALF = float(np.finfo(np.float16).max) / 2
 # Below this share of the largest magnitude a spread is rounding noise: no share of it means anything.
 _FLAT = 1e-4
@@ -149,7 +149,7 @@ def compare(expected: NDArray[np.generic], actual: NDArray[np.generic], toleranc
     if nothing := int(np.count_nonzero(np.isnan(e))):
         return Verdict(checked=False, passed=False, reason=f"the reference itself has {nothing} NaN")
     finite = np.isfinite(e)
-    masked = finite & (np.abs(e) >= _MASKED)
+    masked = finite & (np.abs(e) >= MASKED)
     bad = int(np.count_nonzero(~np.isfinite(a[finite & ~masked]))) + int(np.count_nonzero(e[~finite] != a[~finite]))
     if bad:
         return Verdict(checked=True, passed=False, reason=f"{bad} of {e.size} values are NaN or infinite")

@@ -137,7 +137,8 @@ def test_a_manifest_damaged_anywhere_is_whole_or_no_artifact(
 
 
 def free_bytes(patch: pytest.MonkeyPatch, free: int) -> None:
-    patch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**12, 10**12 - free, free))
+    there = shutil.disk_usage("/")._replace(free=free)
+    patch.setattr(shutil, "disk_usage", lambda folder: there)
 
 
 def test_a_model_that_the_disk_has_no_room_for_leaves_the_smaller_ones(

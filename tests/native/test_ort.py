@@ -22,7 +22,6 @@ Tiny = tuple[Artifact, Path]
 
 
 def test_webgpu_without_a_browser_is_right_and_its_adapter_is_named(tiny_bert: Tiny) -> None:
-    pytest.importorskip("onnxruntime_ep_webgpu")
     heard = do_round(tiny_bert, backend="onnxruntime", device="webgpu")
     assert isinstance(heard.last, Done), heard.last
     assert furthest(heard, tiny_bert) < 1e-4
@@ -37,7 +36,6 @@ def test_webgpu_without_a_browser_is_right_and_its_adapter_is_named(tiny_bert: T
 
 
 def test_an_adapter_that_is_refused_is_named(tiny_bert: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxruntime_ep_webgpu")
     if sys.platform != "linux":
         pytest.skip("only here the adapters are Vulkan's")
     monkeypatch.setenv("VK_DRIVER_FILES", str(tmp_path / "none.json"))
