@@ -1,74 +1,157 @@
-"""How many times as long one point takes as another, with an interval over Rounds; pure."""
+"""How many times as long one point takes as another, with an interval over Rounds, a verdict and its doubts; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.analyse.pairs import Pair, Point
-from harness.core.rounds import Round
-from harness.core.statistics import LEAST_ROUNDS, median, ratio_interval
-from harness.metrics import latencies_ms, timed_rounds, verdict_clock
+from harness.core.measured import MeasuredCase, MeasuredRun
+from harness.core.noise import was_quiet
+from harness.core.nouns import Decision
+from harness.core.ratios import (
+    Ratio,
+    RoundMedian,
+    Verdict,
+    paired_ratio,
+    rounds_needed,
+    unpaired_ratio,
+    verdict_of,
+)
+from harness.core.statistics import LEAST_ROUNDS
 
-Verdict = Literal["faster", "slower", "undecided"]
+# What counts as the same where nobody says: what pages and processes differ by from one build to the next.
+USUAL_MARGIN = 0.02
+# Of a latency, what the wait for nothing may be without being said.
+_FLOOR_SAID = 0.1
+# Parts of a Case in which two may differ and still be compared; each is said.
+_SAID = ("precision", "batch_size", "length", "threads", "outputs", "cache", "isolation", "affinity", "network")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`ratio` is the latency of `b` ÷ that of `a`: below 1, `b` is faster. `ci95`: None below three Rounds."""
+    """`ratio`: the latency of `b` ÷ that of `a`: below 1, `b` is faster. `needed`: about how many Rounds more each
+    side needs for a verdict, where it is undecided and Rounds would do."""
 
     a: Point
     b: Point
-    ratio: float
-    ci95: tuple[float, float] | None
+    ratio: Ratio
+    margin: float
     verdict: Verdict
+    needed: int | None
     doubts: tuple[str, ...]
 
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        """None below three Rounds."""
+        return self.ratio.interval
 
-def comparisons(pairs: Iterable[Pair], rounds: Sequence[Round]) -> list[Comparison]:
-    """Of the pairs in which both gave the right answer here and now; `rounds` are the Run's."""
-    by_case: dict[str, list[Round]] = {}
-    for one in rounds:
-        by_case.setdefault(one.case_id, []).append(one)
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A point that is compared with nothing, and why."""
+
+    point: Point
+    why: str
+
+
+Side = tuple[MeasuredRun, MeasuredCase]
+
+
+def comparisons(pairs: Iterable[Pair], run: MeasuredRun, margin: float = USUAL_MARGIN) -> list[Comparison]:
+    """Of one Run's pairs in which both gave the right answer and were measured here and now."""
+    known = {one.case.case_id: one for one in run.cases}
+    sides = [((run, known[a[0].case_id]), (run, known[b[0].case_id])) for a, b in pairs]
+    return [found for a, b in sides if isinstance(found := compare(a, b, margin), Comparison)]
+
+
+def decided_pairs(run: MeasuredRun) -> list[Pair]:
+    """The pairs that a Run until decided was made for."""
+    points = {one.case.case_id: (one.case, one.result) for one in run.cases}
+    return [(points[a], points[b]) for a, b in run.policy.pairs if a in points and b in points]
+
+
+def compare(a: Side, b: Side, margin: float) -> Comparison | LeftOut:
+    """Two points of one Run in pairs of Rounds, of two Runs by Welch. Nothing but right answers is compared."""
+    for run, one in (a, b):
+        if (why := _why_not(run, one)) is not None:
+            return LeftOut((one.case, one.result), why)
+    same_run = a[0].run_id == b[0].run_id
+    decision = a[0].policy.decision if same_run else None
+    ratio = ratio_of(a[1].medians, b[1].medians, paired=same_run, decision=decision)
+    if ratio is None:
+        return LeftOut((b[1].case, b[1].result), "no turn in which both were measured, or a median of 0")
+    margin = decision.size if decision is not None and decision.kind == "difference" else margin
+    doubts = doubts_between(a, b)
+    if ratio.interval is None:
+        unit = "turns in which both were measured" if ratio.paired else "rounds on both sides"
+        doubts.insert(0, f"no interval: {ratio.rounds} of {LEAST_ROUNDS} {unit}")
+    same_clock = a[1].clock == b[1].clock
+    verdict = verdict_of(ratio, margin) if same_clock else "undecided"
+    needed = rounds_needed(ratio, margin) if same_clock and ratio.interval is not None else None
+    return Comparison((a[1].case, a[1].result), (b[1].case, b[1].result), ratio, margin, verdict, needed, tuple(doubts))
+
+
+def ratio_of(
+    before: Sequence[RoundMedian], after: Sequence[RoundMedian], paired: bool, decision: Decision | None = None
+) -> Ratio | None:
+    """The ratio of two points; where it was looked at until decided, with an interval that allows for the looking."""
+    if decision is None:
+        return paired_ratio(before, after) if paired else unpaired_ratio(before, after)
+    kind = paired_ratio if paired else unpaired_ratio
+    return kind(before, after, decision.confidence, looked=True)
+
+
+def _why_not(run: MeasuredRun, one: MeasuredCase) -> str | None:
+    result = one.result
+    if result.code == "wrong_output":
+        return "wrong output: fast but wrong has failed"
+    if result.outcome != "ok":
+        return f"{result.outcome}: {result.reason or result.code or 'no reason was given'}"
+    if not result.is_right:
+        return "its answer was not checked against anything independent"
+    if run.policy.purpose == "coverage":
+        return "coverage times nothing"
+    if result.reused_from is not None:
+        return f"not measured in run {run.run_id}, but in {result.reused_from}"
+    return None if one.medians else "its rounds are gone: the journal that held them is not there"
+
+
+def doubts_between(a: Side, b: Side) -> list[str]:
+    """Whatever makes the ratio mean something else than one side's speed against the other's."""
+    (run_a, one_a), (run_b, one_b) = a, b
     found = []
-    for a, b in pairs:
-        if a[1].is_right and b[1].is_right and a[0].case_id in by_case and b[0].case_id in by_case:
-            compared = _compare(a, b, by_case)
-            found += [compared] if compared is not None else []
+    if one_a.clock != one_b.clock:
+        found.append(f"two clocks: {one_a.clock} and {one_b.clock} are not the same quantity")
+    for name in _SAID:
+        values = [getattr(one.case, name) for one in (one_a, one_b)]
+        if values[0] != values[1]:
+            found.append(f"not the same {name.replace('_', ' ')}: {_told(values[0])} and {_told(values[1])}")
+    if None not in (one_a.adapter, one_b.adapter) and one_a.adapter != one_b.adapter:
+        found.append(f"not the same adapter or driver: {one_a.adapter} and {one_b.adapter}")
+    results = (one_a.result, one_b.result)
+    if results[0].fallback_share != results[1].fallback_share:
+        found.append("not the same share of nodes on the CPU, or not known")
+    if any(one.software for one in results):
+        found.append("a software adapter")
+    for one in (one_a, one_b):
+        floor, latency = one.result.clock.get("wait_floor_ms"), one.result.metrics.get("latency_median_ms")
+        if isinstance(floor, int | float) and latency and floor > _FLOOR_SAID * latency:
+            found.append(f"{one.case.hardware}: the wait itself takes {floor:.3g} of {latency:.3g} ms")
+    return [*found, *_doubts_between_runs(run_a, run_b)]
+
+
+def _doubts_between_runs(a: MeasuredRun, b: MeasuredRun) -> list[str]:
+    found = []
+    if a.run_id != b.run_id:
+        found.append("measured at two times: what the machine was like at each is in the ratio")
+        if a.machine.get("machine_id") != b.machine.get("machine_id"):
+            names = [str(run.machine.get("cpu") or "an unknown one") for run in (a, b)]
+            what = f"{names[0]} and {names[1]}" if names[0] != names[1] else "they differ in what is not the CPU"
+            found.append(f"two machines: {what}")
+    noisy = list(dict.fromkeys(run.run_id for run in (a, b) if was_quiet(run.machine) is False))
+    if noisy:
+        found.append("a noisy machine" if a.run_id == b.run_id else f"a noisy machine in run {', '.join(noisy)}")
     return found
 
 
-def _compare(a: Point, b: Point, by_case: Mapping[str, Sequence[Round]]) -> Comparison | None:
-    sides = [by_case[point[0].case_id] for point in (a, b)]
-    medians = [_medians(side) for side in sides]
-    turns = sorted(medians[0].keys() & medians[1].keys())
-    before, after = ([side[turn] for turn in turns] for side in medians)
-    if not turns or min(*before, *after) <= 0:
-        return None
-    interval = ratio_interval(before, after)
-    if interval is None:
-        ratio, ci95 = median(after) / median(before), None
-        doubts = [f"no interval: {len(turns)} of {LEAST_ROUNDS} turns in which both were measured"]
-    else:
-        ratio, ci95, doubts = interval[0], (interval[1], interval[2]), []
-    clocks = [verdict_clock(side).clock for side in sides]
-    same_clock = clocks[0] == clocks[1]
-    if not same_clock:
-        doubts.append(f"two clocks: {clocks[0]} and {clocks[1]} are not the same quantity")
-    if a[1].fallback_share != b[1].fallback_share:
-        doubts.append("not the same share of nodes on the CPU, or not known")
-    if a[1].software or b[1].software:
-        doubts.append("a software adapter")
-    return Comparison(a, b, ratio, ci95, _verdict(ci95) if same_clock else "undecided", tuple(doubts))
-
-
-def _medians(rounds: Sequence[Round]) -> dict[int, float]:
-    """Turn → the median latency of the Round in it, of those that count."""
-    timed = timed_rounds(rounds)
-    pairs = zip(timed, latencies_ms(rounds), strict=True)
-    return {one.number: median(latencies) for one, latencies in pairs if latencies}
-
-
-def _verdict(ci95: tuple[float, float] | None) -> Verdict:
-    if ci95 is None or ci95[0] <= 1 <= ci95[1]:
-        return "undecided"
-    return "faster" if ci95[1] < 1 else "slower"
+def _told(value: object) -> str:
+    return "the usual" if value is None else str(value)

@@ -88,7 +88,8 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     from rich.markup import escape
 
     from harness.analyse.bottlenecks import profiles_of
-    from harness.analyse.comparison import comparisons
+    from harness.analyse.comparison import comparisons, decided_pairs
+    from harness.analyse.measured import measured_run
     from harness.analyse.pairs import side_by_side
     from harness.cli.coverage import print_coverage, write_page
     from harness.core.errors import UserMistake
@@ -101,16 +102,18 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
 
     run, results = read_run(absolute(db), run_id)
     pairs = side_by_side(results)
+    decides = run.plan.policy.schedule == "until_decided"
     covers = run.plan.policy.purpose == "coverage"
     if (why or html) and not covers:
         raise UserMistake("not_coverage", f"run {run.run_id} times", "--why and --html are of `harness coverage`")
-    wanted = pairs or run.plan.policy.profile or html or (covers and not as_json)
+    wanted = pairs or decides or run.plan.policy.profile or html or (covers and not as_json)
     rounds = rounds_of(absolute(db), run.run_id) if wanted else []
     if html is not None:
         write_page(run, results, rounds, html)
-    compared, profiles = comparisons(pairs, rounds), profiles_of(rounds)
+    measured = measured_run(run, results, rounds)
+    compared, profiles = comparisons(decided_pairs(measured) or pairs, measured), profiles_of(rounds)
     if as_json:
-        more = {"comparisons": comparisons_as_json(compared, run.run_id), **memory_limit_as_json(run, results)}
+        more = {"comparisons": comparisons_as_json(compared), **memory_limit_as_json(run, results)}
         click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)

@@ -219,7 +219,8 @@ def _carry_out(
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
     from harness.analyse.bottlenecks import profiles_of
-    from harness.analyse.comparison import comparisons
+    from harness.analyse.comparison import comparisons, decided_pairs
+    from harness.analyse.measured import measured_run
     from harness.analyse.pairs import side_by_side
     from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
@@ -227,10 +228,11 @@ def _shown(outcome: Outcome, as_json: bool) -> int:
     from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
 
-    compared = comparisons(side_by_side(outcome.results), outcome.rounds)
+    measured = measured_run(outcome.run, outcome.results, outcome.rounds)
+    compared = comparisons(decided_pairs(measured) or side_by_side(outcome.results), measured)
     profiles = profiles_of(outcome.rounds)
     if as_json:
-        more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared, outcome.run.run_id)}
+        more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared)}
         more |= memory_limit_as_json(outcome.run, outcome.results)
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, profiles_as_json(profiles), **more)))
     else:

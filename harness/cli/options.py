@@ -116,6 +116,10 @@ _SELECTION = [
     ),
     click.option("--limit", type=int, help="The first N cases only."),
     click.option("--rounds", type=int, help="Fresh processes or tabs per case, interleaved; default: 3."),
+    click.option(
+        "--until-decided", is_flag=True, default=None, help="Rounds until it is decided which is faster, or --rounds."
+    ),
+    click.option("--margin", type=float, help="--until-decided: what counts as the same; default: 0.02, which is 2 %."),
     click.option("--budget", help="Warm-up and sampling of all rounds of one case: 20s (default), 500ms, 2m."),
     click.option("--timeout", help="A round that gets nowhere for so long has failed; default: 5m."),
     click.option("--seed", type=int, help="Of weights, inputs and the order of rounds; default: 0."),

@@ -24,6 +24,7 @@ Purpose = Literal["timing", "profile", "coverage"]
 PlanPurpose = Literal["timing", "coverage"]
 # The catalogue's first for every platform of a page; a test says so.
 USUAL_PAGE_BACKEND = "ort_web"
+ScheduleName = Literal["interleaved", "progressive", "memory_limit", "until_decided"]
 # Codes of an `unsupported` that a Run decided by what went before, or by the memory of the moment, and no backend or
 # machine: not tried bigger after it failed small or was over a limit; no room.
 # A failure of what was there at that moment (a device, the network, the disk, a browser's start, another Run): it says
@@ -220,6 +221,17 @@ class LoopPolicy(Frozen):
     send_every_ns: int = 250_000_000
 
 
+class Decision(Frozen):
+    """What a comparison is to decide; `size` is a share of the first side's latency."""
+
+    kind: Literal["difference", "regression", "side"] = Field(
+        description="difference: faster, slower, or the same within `size`; regression: slower at all, or by less than"
+        " `size`; side: slower by more than `size`, or by less"
+    )
+    size: float
+    confidence: float = 0.95
+
+
 class Policy(Frozen):
     """How many Rounds, in what order, and how long each may take."""
 
@@ -233,9 +245,13 @@ class Policy(Frozen):
     profile: bool = Field(default=False, description="after the timing a Round per Case that looks at its operators")
     roofline: bool = Field(default=False, description="first a micro-benchmark of what the machine reaches")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
-    schedule: Literal["interleaved", "progressive", "memory_limit"] = Field(
+    schedule: ScheduleName = Field(
         default="interleaved", description="which schedule says what comes next; a Run that is gone on with keeps it"
     )
+    pairs: tuple[tuple[str, str], ...] = Field(
+        default=(), description="case_ids of what until_decided compares: how long the second takes ÷ the first"
+    )
+    decision: Decision | None = Field(default=None, description="what until_decided measures for")
     priority: tuple[str, ...] = Field(default=(), description="names of Cases' parts that are measured first, in order")
     memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from harness.core.clocks import Choice, choose_clock
 from harness.core.events import Samples
+from harness.core.ratios import RoundMedian, round_median
 from harness.core.rounds import Round
 from harness.core.statistics import (
     mean,
@@ -70,6 +71,13 @@ def latencies_ms(rounds: Sequence[Round]) -> list[list[float]]:
     timed = timed_rounds(rounds)
     clock = verdict_clock(timed).clock
     return [[ms(duration) for duration in one.per_run_ns("sample", clock)] for one in timed]
+
+
+def round_medians(rounds: Sequence[Round]) -> list[RoundMedian]:
+    """The median latency in milliseconds of each Round that counts and has Samples, all in one clock."""
+    timed = timed_rounds(rounds)
+    pairs = zip(timed, latencies_ms(rounds), strict=True)
+    return [round_median(one.number, latencies) for one, latencies in pairs if latencies]
 
 
 def pooled_ms(rounds: Sequence[Round]) -> list[float]:

@@ -24,6 +24,7 @@ from harness.core.nouns import (
     PlannedCase,
     PlanPurpose,
     Policy,
+    ScheduleName,
     Task,
 )  # fmt: skip
 from harness.core.plugins import Backend
@@ -39,6 +40,7 @@ from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
 from harness.plan.order import names_of
 from harness.plan.selection import Selection
 from harness.plan.sets import models_asked
+from harness.plan.until_decided import until_decided
 
 # Planning takes some 0.2 ms a point: what is beyond this is a slip, and would look like a hang.
 MOST_POINTS = 50_000
@@ -125,13 +127,16 @@ def make_plan(
         priority=_priority(selection, [point.case for point in planned.values()]),
         memory_limit_bytes=None if selection.memory_limit is None else selection.memory_limit * BYTES_PER_MB,
     )  # fmt: skip
-    return Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+    plan = Plan(cases=tuple(planned.values())[: selection.limit], policy=policy)
+    return until_decided(plan, selection.margin) if selection.until_decided else plan
 
 
-def _schedule_of(selection: Selection) -> Literal["interleaved", "progressive", "memory_limit"]:
+def _schedule_of(selection: Selection) -> ScheduleName:
     """The search is progressive by itself."""
     if selection.memory_limit is not None:
         return "memory_limit"
+    if selection.until_decided:
+        return "until_decided"
     return "progressive" if selection.progressive else "interleaved"
 
 

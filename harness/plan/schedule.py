@@ -13,6 +13,7 @@ from harness.core.nouns import OF_THE_MOMENT, Case, Plan, PlannedRound
 from harness.core.rounds import Round
 from harness.plan.memory import measured_in, smaller_was_over, will_be_over
 from harness.plan.order import at_size, group_of, not_smaller, priority_rank, work_class
+from harness.plan.until_decided import UntilDecided
 
 Stages = tuple[tuple[Case, ...], ...]
 
@@ -31,10 +32,11 @@ class Schedule(Protocol):
 
 def schedule_for(plan: Plan) -> Schedule:
     """The schedule that the Plan's Policy names."""
-    kinds: dict[str, type[Interleaved | Progressive | MemorySearch]] = {
+    kinds: dict[str, type[Interleaved | Progressive | MemorySearch | UntilDecided]] = {
         "interleaved": Interleaved,
         "progressive": Progressive,
         "memory_limit": MemorySearch,
+        "until_decided": UntilDecided,
     }
     return kinds[plan.policy.schedule](plan)
 

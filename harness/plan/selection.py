@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictStr, ValidationError, field_valida
 from harness.catalog import unknown
 from harness.core.errors import UserMistake
 from harness.core.nouns import PRECISION_ALIASES, Frozen, Isolation
+from harness.core.statistics import LEAST_ROUNDS
 from harness.core.text import one_line
 from harness.core.units import human_bytes, parse_duration, parse_rate
 from harness.core.values import INT32_MOST
@@ -18,6 +19,8 @@ from harness.core.values import INT32_MOST
 LARGEST_SPEC_BYTES = 1_000_000
 # Strict: TOML's `true` is not 1, and "8" is not 8. No larger than the database's columns, or than all readers of JSON.
 Size = Annotated[int, Field(strict=True, ge=1, le=INT32_MOST)]
+# At most so many Rounds of a Case `--until-decided`, where nobody says how many: each has a second of the usual budget.
+MOST_ROUNDS = 20
 # More than any machine has; what this one has is asked when the Plan is made.
 _MOST_CPUS = 4096
 Cpu = Annotated[int, Field(strict=True, ge=0, lt=_MOST_CPUS)]
@@ -56,6 +59,8 @@ class Selection(Frozen):
     option: dict[str, StrictStr | StrictBool] = Field(default_factory=dict)
     limit: Size | None = None
     rounds: int = Field(default=3, strict=True, ge=1, le=1000)
+    until_decided: StrictBool = False
+    margin: float = Field(default=0.02, strict=True, gt=0, le=1, description="of what counts as the same")
     budget: str = "20s"
     timeout: str = "5m"
     seed: Seed = 0
@@ -171,6 +176,8 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
     for key in _LISTS & values.keys():
         if not isinstance(values[key], list | tuple):
             values[key] = [values[key]]
+    if values.get("until_decided"):
+        values.setdefault("rounds", MOST_ROUNDS)
     try:
         selection = Selection.model_validate(values)
     except ValidationError as error:
@@ -178,9 +185,24 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
         where = str(first["loc"][0]).replace("_", "-") if first["loc"] else "selection"
         said = one_line(str(first["msg"]), 200)
         raise UserMistake("bad_value", f"--{where}: {said}", "see `harness run --help`") from error
+    _refuse_two_schedules(selection)
     if not (selection.model or selection.family or selection.set or selection.all):
         raise UserMistake("no_model", "no model was asked for", "try: harness run --model bert --scale tiny")
     return selection
+
+
+def _refuse_two_schedules(selection: Selection) -> None:
+    if not selection.until_decided:
+        return
+    if selection.progressive or selection.memory_limit is not None:
+        other = "--progressive" if selection.progressive else "--memory-limit"
+        raise UserMistake("two_schedules", f"--until-decided and {other} each say what comes next", "leave one out")
+    if selection.reuses:
+        message = "--until-decided measures both sides in turn: what other runs took is no turn of theirs"
+        raise UserMistake("decision_measures", message, "leave --incremental out")
+    if selection.rounds < LEAST_ROUNDS:
+        message = f"--until-decided needs {LEAST_ROUNDS} rounds at least, {selection.rounds} were given"
+        raise UserMistake("bad_value", message, f"--rounds {MOST_ROUNDS}")
 
 
 def as_toml(selection: Selection) -> str:

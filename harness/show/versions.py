@@ -12,11 +12,12 @@ from harness.analyse.differences import Difference, VersionChange
 from harness.analyse.differences import Group as Alike
 from harness.analyse.pairs import Point
 from harness.core.nouns import Case
+from harness.core.rounds import CaseResult
 from harness.core.text import one_line
 from harness.show.matrix import not_usual
 from harness.show.table import browser_label, mark, model_labels, or_dash, platform_label, times
 
-_COLOURS = {"broke": "red", "mended": "green", "faster": "green", "slower": "red"}
+_COLOURS = {"broke": "red", "mended": "green", "faster": "green", "slower": "red", "same": "default"}
 
 
 def comparison_table(found: Sequence[Comparison]) -> RenderableType:
@@ -32,8 +33,8 @@ def comparison_table(found: Sequence[Comparison]) -> RenderableType:
         table.add_row(
             escape(" ".join([labels[each.a[0].case_id], *not_usual(each.a[0])])),
             escape(platform_label(*each.a)), escape(platform_label(*each.b)),
-            times(each.ratio), or_dash(each.ci95, lambda pair: f"{times(pair[0])}–{times(pair[1])}"),
-            f"[{colour}]{each.verdict}[/{colour}] [dim]{letters}[/dim]",
+            times(each.ratio.value), or_dash(each.ci95, lambda pair: f"{times(pair[0])}–{times(pair[1])}"),
+            f"[{colour}]{verdict_words(each)}[/{colour}] [dim]{letters}[/dim]",
         )  # fmt: skip
     return Group(table, *(Text(f"{letter} {text}", style="dim") for text, letter in marks.items()))
 
@@ -98,14 +99,18 @@ def _version(case: Case) -> str:
     return " ".join(filter(None, (browser_label(case), case.runtime))) or "native"
 
 
-def comparisons_as_json(found: Sequence[Comparison], run_id: str) -> list[dict[str, object]]:
+def comparisons_as_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
     return [
         {
-            "a": _named(each.a[0], run_id),
-            "b": _named(each.b[0], run_id),
-            "ratio": each.ratio,
+            "a": _named(*each.a),
+            "b": _named(*each.b),
+            "ratio": each.ratio.value,
             "ci95": list(each.ci95) if each.ci95 else None,
             "verdict": each.verdict,
+            "margin": each.margin,
+            "rounds": each.ratio.rounds,
+            "rounds_needed": each.needed,
+            "method": each.ratio.method,
             "doubts": list(each.doubts),
         }
         for each in found
@@ -116,13 +121,22 @@ def differences_as_json(found: Sequence[Difference]) -> list[dict[str, object]]:
     return [
         {
             "kind": each.kind,
-            "before": _named(each.before[0], each.before[1].run_id) if each.before else None,
-            "after": _named(each.after[0], each.after[1].run_id) if each.after else None,
+            "before": _named(*each.before) if each.before else None,
+            "after": _named(*each.after) if each.after else None,
             "text": each.text,
         }
         for each in found
     ]
 
 
-def _named(case: Case, run_id: str) -> dict[str, object]:
-    return {"run_id": run_id, "case_id": case.case_id, "slug": case.slug}
+def _named(case: Case, result: CaseResult) -> dict[str, object]:
+    return {"run_id": result.run_id, "case_id": case.case_id, "slug": case.slug}
+
+
+def verdict_words(each: Comparison) -> str:
+    """`slower`; `the same within 2 %`; `undecided: about 7 rounds more`."""
+    if each.verdict == "same":
+        return f"the same within {100 * each.margin:g} %"
+    if each.verdict == "undecided" and each.needed is not None:
+        return f"undecided: about {each.needed} {'round' if each.needed == 1 else 'rounds'} more"
+    return each.verdict

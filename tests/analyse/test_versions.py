@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.comparison import comparisons
+from harness.analyse.comparison import Comparison, comparisons
 from harness.analyse.differences import between_runs, between_versions
+from harness.analyse.measured import measured_run
 from harness.analyse.pairs import Point, side_by_side
-from harness.core.nouns import Case
+from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Round, Verdict
 from tests.making import make_case
 from tests.store.made_up import round_of
+from tests.store.made_up import run as made_up_run
 
 RIGHT = Verdict(checked=True, passed=True, tolerance=1e-3)
 LOST = "InvalidStateError: the context is lost"
@@ -85,7 +87,7 @@ def test_two_clocks_decide_nothing() -> None:
         )
         for one in rounds(b[0], 20, 20, 20)
     ]
-    (found,) = comparisons([(a, b)], [*rounds(a[0], 10, 10, 10), *other])
+    (found,) = compared(a, b, [*rounds(a[0], 10, 10, 10), *other])
     assert found.verdict == "undecided" and "two clocks" in found.doubts[0]
 
 
@@ -98,6 +100,11 @@ def test_runs_are_matched_by_place_the_same_version_first() -> None:
     assert broke.before is not None and broke.before[0].browser_version == "152.0.0"
     assert mended.before is not None and mended.before[0].browser_version == "147.0.0"
     assert found[2].before is not None and found[2].before[0].platform == "wasm"
+
+
+def compared(a: Point, b: Point, done: list[Round]) -> list[Comparison]:
+    run = made_up_run(*(PlannedCase(case=case) for case, _ in (a, b)))
+    return comparisons([(a, b)], measured_run(run, [a, b], done))
 
 
 def rounds(case: Case, *levels_ms: float, **changes: Any) -> list[Round]:
@@ -113,14 +120,14 @@ def rounds(case: Case, *levels_ms: float, **changes: Any) -> list[Round]:
 )
 def test_a_ratio_is_the_second_over_the_first(second: tuple[float, ...], verdict: str, ratio: float) -> None:
     a, b = point("1"), point("2")
-    (found,) = comparisons([(a, b)], [*rounds(a[0], 10, 10.1, 9.9), *rounds(b[0], *second)])
-    assert found.verdict == verdict and found.ratio == pytest.approx(ratio, rel=0.02)
-    assert found.ci95 is not None and found.ci95[0] < found.ratio < found.ci95[1] and found.doubts == ()
+    (found,) = compared(a, b, [*rounds(a[0], 10, 10.1, 9.9), *rounds(b[0], *second)])
+    assert found.verdict == verdict and found.ratio.value == pytest.approx(ratio, rel=0.02)
+    assert found.ci95 is not None and found.ci95[0] < found.ratio.value < found.ci95[1] and found.doubts == ()
 
 
 def test_two_rounds_decide_nothing_however_far_apart() -> None:
     a, b = point("1"), point("2")
-    (found,) = comparisons([(a, b)], [*rounds(a[0], 10, 10), *rounds(b[0], 90, 90)])
+    (found,) = compared(a, b, [*rounds(a[0], 10, 10), *rounds(b[0], 90, 90)])
     assert (found.ci95, found.verdict) == (None, "undecided") and found.doubts[0].startswith(
         "no interval: 2 of 3 turns"
     )
@@ -130,12 +137,12 @@ def test_what_is_not_right_is_not_compared() -> None:
     a, failed, unchecked = point("1"), point("2", LOST), point("2")
     no_check = (unchecked[0], unchecked[1].model_copy(update={"correct": None}))
     for b in (failed, no_check):
-        assert comparisons([(a, b)], [*rounds(a[0], 10, 10, 10), *rounds(b[0], 20, 20, 20)]) == []
+        assert compared(a, b, [*rounds(a[0], 10, 10, 10), *rounds(b[0], 20, 20, 20)]) == []
 
 
 def test_only_turns_that_both_have_are_compared() -> None:
     """The second's first Round is missing; unpaired, the first's slow one would count."""
     a, b = point("1"), point("2")
     slow_first = rounds(a[0], 90, 10, 10, 10)
-    (found,) = comparisons([(a, b)], [*slow_first, *rounds(b[0], 1, 20, 20, 20)[1:]])
-    assert found.ratio == pytest.approx(2, rel=0.02) and found.verdict == "slower"
+    (found,) = compared(a, b, [*slow_first, *rounds(b[0], 1, 20, 20, 20)[1:]])
+    assert found.ratio.value == pytest.approx(2, rel=0.02) and found.verdict == "slower"

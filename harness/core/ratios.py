@@ -1,0 +1,197 @@
+"""How many times as long one takes as the other, over Rounds: pure, standard library only.
+
+What differs between fresh processes is invisible within one, so an interval is over Rounds and never over Samples. Two
+sides measured in turn are compared in pairs, from which the machine's drift cancels out; two that were measured at
+different times by Welch's interval. What a Round's own Samples leave open is a floor below which no
+variance is believed: three Rounds that agree by luck are no surer than what they are made of.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import Field
+
+from harness.core.nouns import Decision, Frozen
+from harness.core.statistics import LEAST_ROUNDS, effective_n, mean, median, t_quantile
+
+# The looks of a sequential comparison, in pairs of Rounds. One in between is no look: each costs some certainty.
+LOOKS = (3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50)
+# What may go wrong over all looks together → what may go wrong at each of them: Pocock's constant level for
+# Student's t, found by simulating 2,000,000 sequences of normal differences at those looks.
+_AT_EACH_LOOK = {0.10: 0.015474, 0.05: 0.006891, 0.02: 0.002481, 0.01: 0.001154}
+_SHARE_OF_SD = 1.2533  # a median's standard error ÷ a mean's, for normal values: sqrt(pi / 2)
+_MAD_TO_SD = 1.4826
+
+Verdict = Literal["faster", "slower", "same", "undecided"]
+
+
+class RoundMedian(Frozen):
+    """A Round's median in any one unit."""
+
+    turn: int = Field(description="the Round's number: Rounds of one Run with the same are of the same turn")
+    value: float
+    error: float = Field(description="standard error relative to the median, from the Round's own Samples alone")
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`value` is the second ÷ the first. `low`, `high`: None where there are too few Rounds for an interval.
+
+    `spread`: standard deviation of the logarithm that one Round more (or one pair) has. `looked`: whether the
+    interval holds for all looks of a sequential comparison at once.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    rounds: int
+    spread: float
+    paired: bool
+    looked: bool
+    confidence: float
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def method(self) -> str:
+        how = "pairs of rounds" if self.paired else "rounds of two times (Welch)"
+        first = "repeated confidence interval" if self.looked else "interval"
+        return f"{self.confidence:.0%} {first}, Student's t on logarithms of {self.rounds} {how}"
+
+
+def round_median(turn: int, samples: Sequence[float]) -> RoundMedian:
+    """Of a Round's Samples in the order taken; their dependence makes the error larger. Raises ValueError on none."""
+    middle = median(samples)
+    spread = _MAD_TO_SD * median([abs(value - middle) for value in samples])
+    error = _SHARE_OF_SD * spread / math.sqrt(effective_n(samples)) / middle if middle > 0 else 0.0
+    return RoundMedian(turn=turn, value=middle, error=error)
+
+
+def paired_ratio(
+    before: Sequence[RoundMedian], after: Sequence[RoundMedian], confidence: float = 0.95, looked: bool = False
+) -> Ratio | None:
+    """Of the Rounds whose turn both have; None where they share none, or a median is not above 0."""
+    sides: list[Mapping[int, RoundMedian]] = [{one.turn: one for one in side} for side in (before, after)]
+    pairs = [(sides[0][turn], sides[1][turn]) for turn in sorted(sides[0].keys() & sides[1].keys())]
+    if not pairs or min(min(a.value, b.value) for a, b in pairs) <= 0:
+        return None
+    logs = [math.log(b.value / a.value) for a, b in pairs]
+    within = mean([a.error**2 + b.error**2 for a, b in pairs])
+    n = len(logs)
+    variance = max(_variance(logs), within)
+    return _ratio(logs, n, math.sqrt(variance / n), n - 1, (confidence, True, looked), math.sqrt(variance))
+
+
+def unpaired_ratio(
+    before: Sequence[RoundMedian], after: Sequence[RoundMedian], confidence: float = 0.95, looked: bool = False
+) -> Ratio | None:
+    """Of two sides that were measured at different times: what the machine was like then is in the ratio.
+
+    Welch's interval with the degrees of freedom of Welch and Satterthwaite, rounded down.
+    """
+    if not before or not after or min(one.value for one in (*before, *after)) <= 0:
+        return None
+    logs = [[math.log(one.value) for one in side] for side in (before, after)]
+    found = [
+        max(_variance(side), mean([one.error**2 for one in told]))
+        for side, told in zip(logs, (before, after), strict=True)
+    ]
+    shares = [variance / len(side) for variance, side in zip(found, logs, strict=True)]
+    error_squared = sum(shares)
+    fewest = min(map(len, logs))
+    degrees = fewest - 1
+    if error_squared > 0 and degrees > 0:
+        below = sum(share**2 / (len(side) - 1) for share, side in zip(shares, logs, strict=True))
+        degrees = max(1, int(error_squared**2 / below))
+    center = [mean(logs[1]) - mean(logs[0])]
+    spread = math.sqrt(error_squared * fewest)
+    return _ratio(center, fewest, math.sqrt(error_squared), degrees, (confidence, False, looked), spread)
+
+
+def verdict_of(ratio: Ratio, margin: float) -> Verdict:
+    """`same`: the whole interval lies within 1 ÷ (1 + margin) and 1 + margin. `faster` is the second, below 1."""
+    if ratio.low is None or ratio.high is None:
+        return "undecided"
+    if 1 / (1 + margin) < ratio.low and ratio.high < 1 + margin:
+        return "same"
+    if ratio.low > 1:
+        return "slower"
+    return "faster" if ratio.high < 1 else "undecided"
+
+
+def is_decided(ratio: Ratio, decision: Decision) -> bool:
+    """Whether the interval says enough; what it says is for whoever asked."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    edge = 1 + decision.size
+    if decision.kind == "difference":
+        return verdict_of(ratio, decision.size) != "undecided"
+    if decision.kind == "regression":
+        return ratio.low > 1 or ratio.high < edge
+    return ratio.low > edge or ratio.high < edge
+
+
+def rounds_needed(ratio: Ratio, margin: float) -> int | None:
+    """About how many Rounds more each side needs for a verdict, if the ratio is what it seems to be.
+
+    None where none is needed, or where that many would not do: the ratio lies so near the margin's end.
+    """
+    if verdict_of(ratio, margin) != "undecided":
+        return None
+    seen, edge = abs(math.log(ratio.value)), math.log(1 + margin)
+    distance = max(seen, edge - seen)
+    confidence = at_each_look(ratio.confidence) if ratio.looked else ratio.confidence
+    for n in range(max(LEAST_ROUNDS, ratio.rounds + 1), 10_000):
+        if t_quantile(0.5 + confidence / 2, n - 1) * ratio.spread / math.sqrt(n) < distance:
+            return n - ratio.rounds
+    return None
+
+
+@lru_cache(maxsize=16)
+def at_each_look(confidence: float) -> float:
+    """The confidence at each look with which all looks together have this one. Raises ValueError for one not tabled.
+
+    Repeated confidence intervals (Jennison and Turnbull 1989): whoever looks at every one of them and stops when he
+    likes is wrong as seldom as `confidence` says. True rates for normal noise: see `tests/core/test_ratios.py`; for
+    realistic noise `tests/core/test_false_alarms.py`.
+    """
+    found = _AT_EACH_LOOK.get(round(1 - confidence, 6))
+    if found is None:
+        offered = ", ".join(f"{1 - each:g}" for each in _AT_EACH_LOOK)
+        raise ValueError(f"no levels are known for confidence {confidence}; there are {offered}")
+    return 1 - found
+
+
+def is_look(rounds: int) -> bool:
+    """Whether a sequential comparison may stop at so many pairs."""
+    return rounds in LOOKS
+
+
+def at_last_look(rounds: int) -> int:
+    """The most pairs up to `rounds` at which one may look; 0 before the first."""
+    return max((look for look in LOOKS if look <= rounds), default=0)
+
+
+def _ratio(
+    logs: Sequence[float], n: int, error: float, degrees: int, how: tuple[float, bool, bool], spread: float
+) -> Ratio:
+    confidence, paired, looked = how
+    center = mean(logs)
+    if n < LEAST_ROUNDS:
+        return Ratio(math.exp(center), None, None, n, spread, paired, looked, confidence)
+    half = t_quantile(0.5 + (at_each_look(confidence) if looked else confidence) / 2, degrees) * error
+    return Ratio(
+        math.exp(center), math.exp(center - half), math.exp(center + half), n, spread, paired, looked, confidence
+    )
+
+
+def _variance(values: Sequence[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    center = mean(values)
+    return math.fsum((value - center) ** 2 for value in values) / (len(values) - 1)
