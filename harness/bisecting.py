@@ -4,37 +4,25 @@ Each step is a Run like any other, carried out by `pipeline`, so that everything
 database. What to try next, and what follows from it, is decided by `analyse.bisection`, which sees all Rounds so far.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
-from harness.analyse.bisection import MOST_LOOKS, Answer, Known, Observed, Try, bisected
-from harness.analyse.observing import observed, turns_of
-from harness.analyse.placing import Ratio, ratio_of
+from harness.analyse.bisection import Answer, Bisection, Known, Step, Try, bisected
+from harness.analyse.likeness import Observed
+from harness.analyse.observing import observed
+from harness.analyse.placing import ratio_of
 from harness.core.errors import UserMistake
 from harness.core.nouns import Case, Plan, PlannedCase
-from harness.core.rounds import CaseResult, Round
+from harness.core.ratios import RoundMedian
+from harness.core.rounds import Round
+from harness.metrics import round_medians
 from harness.pipeline import Outcome, run_plan
 from harness.plan.version_range import VersionRange
 from harness.steps.workplace import Workplace
 
 _NAMED_CASES = 4
-
-
-@dataclass(frozen=True)
-class Step:
-    """One version in one Run, with all that was known of it then. `ratio`: its latency ÷ that of the lower end."""
-
-    version: str
-    run_id: str
-    observed: Observed
-    ratio: Ratio | None
-
-
-@dataclass(frozen=True)
-class Bisection:
-    answer: Answer
-    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +70,9 @@ async def bisect(
     while True:
         upcoming = bisected(question.range.versions, progress.known, question.threshold)
         if isinstance(upcoming, Answer):
-            return Bisection(upcoming, tuple(progress.steps))
+            return Bisection(
+                question.range.name, question.range.versions, question.threshold, upcoming, tuple(progress.steps)
+            )
         with workplace() as place:
             outcome = await run_plan(progress.plan_for(upcoming), place, command)
         told(progress.take(upcoming, outcome))
@@ -96,62 +86,48 @@ class _Progress:
     steps: list[Step] = field(default_factory=list)
     _rounds: dict[str, list[Round]] = field(default_factory=dict)
     _observed: dict[str, Observed] = field(default_factory=dict)
-    _turns: dict[str, dict[tuple[str, int], float]] = field(default_factory=dict)
-    _tried: list[Try] = field(default_factory=list)
+    _medians: dict[str, dict[str, list[RoundMedian]]] = field(default_factory=dict)
+    _tried: list[tuple[Try, str]] = field(default_factory=list)
 
     @property
     def known(self) -> Known:
-        return Known(self._observed, self._turns, tuple(self._tried))
+        return Known(self._observed, self._medians, tuple(self._tried))
 
     def plan_for(self, upcoming: Try) -> Plan:
-        """A question of latency may take all the Rounds asked for, and its share of the budget of one version; of
-        another kind as few Rounds as are still wanted, each as long as they are."""
+        """Rounds until it is decided what is asked by timing; else one, as long as each of those may take."""
         points = self.question.by_version
         policy = self.question.plan.policy
-        share_ns = policy.budget_ns // MOST_LOOKS
-        if not upcoming.timed:
-            policy = policy.model_copy(update={"rounds": 1, "budget_ns": share_ns // policy.rounds})
+        if upcoming.decision is None:
+            changes: dict[str, Any] = {"schedule": "interleaved", "rounds": 1}
+            changes["budget_ns"] = policy.budget_ns // policy.rounds
         else:
-            policy = policy.model_copy(update={"budget_ns": share_ns})
-        return Plan(cases=tuple(points[version] for version in upcoming.together), policy=policy)
+            ids = {version: points[version].case.case_id for version in upcoming.together}
+            pairs = tuple((ids[a], ids[b]) for a, b in upcoming.pairs)
+            changes = {"schedule": "until_decided", "pairs": pairs, "decision": upcoming.decision}
+        cases = tuple(points[version] for version in self._in_order(upcoming.together))
+        return Plan(cases=cases, policy=policy.model_copy(update=changes))
 
     def take(self, upcoming: Try, outcome: Outcome) -> list[Step]:
-        """What the Run found, added to what is known; its steps, the lower end first."""
-        self._tried.append(upcoming)
+        """What the Run found, added to what is known; its steps, the oldest first."""
+        run_id = outcome.run.run_id
+        self._tried.append((upcoming, run_id))
         results = {self.question.range.of_case(case): result for case, result in outcome.results}
-        by_case = _by_case(outcome.rounds)
         for version in upcoming.together:
-            self._observe(version, results, by_case.get(self.question.by_version[version].case.case_id, []))
-        new = [self._step(version, outcome) for version in self.question.range.versions if version in upcoming.versions]
-        if not upcoming.versions:  # both ends, once more
-            new = [self._step(version, outcome) for version in upcoming.together]
+            case_id = self.question.by_version[version].case.case_id
+            rounds = [one for one in outcome.rounds if one.case_id == case_id and one.purpose == "timing"]
+            result = results.get(version)
+            assert result is not None  # a Run that is carried out has a result for each of its Cases
+            self._rounds.setdefault(version, []).extend(rounds)
+            self._observed[version] = observed(version, result, self._rounds[version])
+            self._medians.setdefault(version, {})[run_id] = round_medians(rounds)
+        new = [self._step(version, upcoming, run_id) for version in self._in_order(upcoming.versions)]
         self.steps += new
         return new
 
-    def _observe(self, version: str, results: Mapping[str | None, CaseResult], rounds: Sequence[Round]) -> None:
-        mine = self._rounds.setdefault(version, [])
-        mine += rounds
-        result = results.get(version)
-        assert result is not None  # a Run that is carried out has a result for each of its Cases
-        self._observed[version] = observed(version, result, mine)
-        self._turns[version] = turns_of(mine)
+    def _step(self, version: str, upcoming: Try, run_id: str) -> Step:
+        low = next((a for a, b in upcoming.pairs if b == version), None)
+        ratio = None if low is None else ratio_of(self._medians, low, version, run_id)
+        return Step(version, run_id, self._observed[version], ratio)
 
-    def _step(self, version: str, outcome: Outcome) -> Step:
-        low = next(each for each in self.question.range.versions if self._is_lower_end(each))
-        ratio = None if version == low else ratio_of(self._turns, low, version, 1)
-        return Step(version, outcome.run.run_id, self._observed[version], ratio)
-
-    def _is_lower_end(self, version: str) -> bool:
-        return version in self._observed and self._observed[version].silent is None or version == self._last_resort
-
-    @property
-    def _last_resort(self) -> str:
-        return self.question.range.versions[-1]
-
-
-def _by_case(rounds: Sequence[Round]) -> dict[str, list[Round]]:
-    found: dict[str, list[Round]] = {}
-    for one in rounds:
-        if one.purpose == "timing":
-            found.setdefault(one.case_id, []).append(one)
-    return found
+    def _in_order(self, versions: Sequence[str]) -> list[str]:
+        return [version for version in self.question.range.versions if version in versions]

@@ -1,14 +1,12 @@
 """Rounds of one version, of several Runs → what they have come to, for a bisection; pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from harness.analyse.bisection import Observed
-from harness.analyse.placing import Turn
+from harness.analyse.likeness import Observed
 from harness.core.nouns import LEFT_OUT, OF_THE_MOMENT
 from harness.core.rounds import CaseResult, Round
-from harness.core.statistics import median
-from harness.metrics import latencies_ms, timed_rounds, verdict_clock
+from harness.metrics import verdict_clock
 
 
 def observed(version: str, result: CaseResult, rounds: Sequence[Round]) -> Observed:
@@ -23,15 +21,8 @@ def observed(version: str, result: CaseResult, rounds: Sequence[Round]) -> Obser
     return Observed(
         version=version, outcome=first.outcome, code=first.code, reason=first.reason, rounds=len(telling),
         flaky=_flaky(telling), figures=_figures(telling), fallback_share=share, clock=verdict_clock(telling).clock,
-        right=all(one is not None and one.checked and one.passed for one in verdicts),
+        right=first.outcome == "ok" and all(one is not None and one.checked and one.passed for one in verdicts),
     )  # fmt: skip
-
-
-def turns_of(rounds: Iterable[Round]) -> dict[Turn, float]:
-    """Turn → the median latency of the Round in it, in milliseconds, of those that count."""
-    timed = timed_rounds(list(rounds))
-    pairs = zip(timed, latencies_ms(timed), strict=True)
-    return {(one.run_id, one.number): median(taken) for one, taken in pairs if taken}
 
 
 def _flaky(rounds: Sequence[Round]) -> str | None:

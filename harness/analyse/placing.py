@@ -1,72 +1,74 @@
-"""On which side of a change of latency a version lies: decided over turns that it shared with both ends; pure.
+"""On which side of a change of latency a version lies, and how far the ends of the change are apart; pure.
 
-In each turn (one Run's n-th Round of every version) all were measured shortly after one another, so that the machine's
-drift, which falls on all of a turn alike, cancels out in their ratios.
+All versions of a question are measured in one Run, in turns, so that the machine's drift cancels out of their ratios,
+until it is decided (`plan/until_decided.py`); the intervals hold for all looks at once.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from harness.core.statistics import ratio_interval
+from harness.core.nouns import Decision
+from harness.core.ratios import Ratio, RoundMedian, at_last_look, paired_ratio
 
 Side = Literal["before", "after"]
-Turn = tuple[str, int]  # run_id, number of the Round
-# version → turn → median latency of its Round in that turn, in milliseconds
-Turns = Mapping[str, Mapping[Turn, float]]
-_CONFIDENCE = 0.95
+# version → run_id → medians of its Rounds in that Run
+Medians = Mapping[str, Mapping[str, Sequence[RoundMedian]]]
+# Those for which `core/ratios.py` knows the levels of its looks.
+_CONFIDENCES = (0.95, 0.98, 0.99)
+_FOR_EYES = 0.95
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times as long, its 95 % interval for eyes, and the wider one that decides: it is one of several
-    decisions, whose errors add up."""
+def confidence_of_each(decisions: int) -> float:
+    """How sure each of so many decisions has to be for all of them together to be 95 % sure, or the surest there is.
 
-    ratio: float
-    ci95: tuple[float, float]
-    deciding: tuple[float, float]
-    turns: int
-
-    def beyond(self, threshold: float) -> bool:
-        """Whether it differs by more than noise, and by the threshold or more."""
-        low, high = self.deciding
-        return (low > 1 or high < 1) and abs(math.log(self.ratio)) >= math.log1p(threshold)
-
-    def within(self, threshold: float) -> bool:
-        """Whether it is decided that it does not differ by the threshold."""
-        return 1 / (1 + threshold) < self.deciding[0] and self.deciding[1] < 1 + threshold
-
-
-def ratio_of(turns: Turns, before: str, after: str, decisions: int) -> Ratio | None:
-    """Latency of `after` ÷ that of `before`; None below three shared turns. `decisions`: how many are made in all."""
-    shared = _shared(turns, (before, after))
-    return _ratio([turns[before][turn] for turn in shared], [turns[after][turn] for turn in shared], decisions)
-
-
-def placed(turns: Turns, ends: tuple[str, str], version: str, decisions: int) -> Side | None:
-    """On which side of the ends' geometric middle the version lies; None where that is not decided.
-
-    The middle is taken turn by turn, so the noise of the ends is in the interval as well.
+    Bonferroni's inequality: whatever depends on what. The surest is enough for five decisions: sixteen versions.
     """
-    shared = _shared(turns, (*ends, version))
-    middles = [math.sqrt(turns[ends[0]][turn] * turns[ends[1]][turn]) for turn in shared]
-    found = _ratio(middles, [turns[version][turn] for turn in shared], decisions)
-    whole = ratio_of(turns, *ends, decisions)
-    if found is None or whole is None or found.deciding[0] <= 1 <= found.deciding[1]:
+    wanted = 1 - (1 - _FOR_EYES) / decisions
+    return next((each for each in _CONFIDENCES if each >= wanted - 1e-9), _CONFIDENCES[-1])
+
+
+def ratio_of(medians: Medians, before: str, after: str, run_id: str, confidence: float = _FOR_EYES) -> Ratio | None:
+    """Latency of `after` ÷ that of `before` over the turns of that Run; None where they share none."""
+    sides = [list(medians.get(version, {}).get(run_id, ())) for version in (before, after)]
+    turns = sorted(set.intersection(*({one.turn for one in side} for side in sides)))
+    seen = set(turns[: at_last_look(len(turns))] or turns)
+    first, second = ([one for one in side if one.turn in seen] for side in sides)
+    return paired_ratio(first, second, confidence, looked=True)
+
+
+def differ(ratio: Ratio, threshold: float) -> bool:
+    """Whether it is decided that they differ, and they do so by the threshold or more."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    return (ratio.low > 1 or ratio.high < 1) and abs(math.log(ratio.value)) >= math.log1p(threshold)
+
+
+def is_settled(ratio: Ratio, threshold: float) -> bool:
+    """Whether it is decided that they do not differ by the threshold or more."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    return 1 / (1 + threshold) < ratio.low and ratio.high < 1 + threshold
+
+
+def to_place(ratio: Ratio, confidence: float) -> Decision:
+    """What is to be decided of a version: whether it takes more or less than the geometric middle of the ends.
+
+    `ratio`: of the ends. In shares of the lower end's latency; below 0 where the upper end is faster.
+    """
+    return Decision(kind="side", size=math.sqrt(ratio.value) - 1, confidence=confidence)
+
+
+def placed(medians: Medians, ends: tuple[str, str], version: str, run_id: str, decision: Decision) -> Side | None:
+    """The side of the version; None where it is not decided, or where the ends did not differ in that Run."""
+    edge = 1 + decision.size
+    sides = []
+    for other in (version, ends[1]):
+        found = ratio_of(medians, ends[0], other, run_id, decision.confidence)
+        if found is None or found.low is None or found.high is None or found.low <= edge <= found.high:
+            return None
+        sides.append(found.low > edge)
+    upper_is_slower = edge > 1
+    if sides[1] != upper_is_slower:
         return None
-    return "after" if (found.ratio > 1) == (whole.ratio > 1) else "before"
-
-
-def _shared(turns: Turns, versions: Sequence[str]) -> list[Turn]:
-    each = [set(turns.get(version, ())) for version in versions]
-    return sorted(set.intersection(*each))
-
-
-def _ratio(before: Sequence[float], after: Sequence[float], decisions: int) -> Ratio | None:
-    usual = ratio_interval(before, after, _CONFIDENCE) if before else None
-    # Bonferroni's inequality: whatever depends on what, all decisions together are wrong no more often than one at 95 %.
-    strict = ratio_interval(before, after, 1 - (1 - _CONFIDENCE) / decisions) if before else None
-    if usual is None or strict is None:
-        return None
-    return Ratio(usual[0], usual[1:], strict[1:], len(before))
+    return "after" if sides[0] == upper_is_slower else "before"

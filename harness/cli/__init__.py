@@ -5,6 +5,7 @@ options.py   SELECTION and the other options that verbs share
 seeing.py    what lets a person look at a round while it runs
 measure.py   plan, export, run, attach, demo
 coverage.py  coverage
+bisect.py    bisect
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query
@@ -31,6 +32,7 @@ _VERBS = {
     "export": "measure",
     "run": "measure",
     "coverage": "coverage",
+    "bisect": "bisect",
     "attach": "measure",
     "show": "look",
     "query": "look",

@@ -34,7 +34,7 @@ def plan_of(selection: Selection, db: Path, seeing: Seeing = NOBODY, purpose: Pl
     from harness.plan.cases import make_plan
     from harness.steps.reusing import reuse_known
 
-    plan = make_plan(selection, inspect_model, _published, purpose)
+    plan = make_plan(selection, inspect_model, published, purpose)
     return reuse_known(plan, selection, absolute(db), seeing)
 
 
@@ -43,7 +43,7 @@ def exit_code(outcome: Outcome) -> int:
     return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
 
 
-def _published(package: str) -> Sequence[str] | None:
+def published(package: str) -> Sequence[str] | None:
     """Asked only where somebody asks for a version: a native sweep imports nothing that only browsers need."""
     from harness.execute.published import versions_of
 

@@ -1,4 +1,4 @@
-"""`--browser chromium@143..153`, `--runtime onnxruntime-web@1.26..1.30`: all published versions between two, both included.
+"""`--browser chromium@143..153`, `--runtime onnxruntime-web@1.26..1.30`: all published versions from one to another.
 
 An end that is the beginning of several versions is the oldest of them at the lower end and the newest at the upper one.
 Pre-releases are left out, unless an end is one.
@@ -42,7 +42,9 @@ def take_range(selection: Selection, published: Published) -> tuple[Selection, V
     asked = {"browser": selection.browser, "runtime": selection.runtime}
     ranges = [(of, typed) for of, names in asked.items() for typed in names if _is_range(typed)]
     if len(ranges) != 1:
-        said = "no range of versions was asked for" if not ranges else f"{len(ranges)} ranges of versions were asked for"
+        said = (
+            "no range of versions was asked for" if not ranges else f"{len(ranges)} ranges of versions were asked for"
+        )
         raise UserMistake("not_one_range", said, _HINT)
     of, typed = ranges[0]
     if len(asked[of]) > 1:
@@ -114,6 +116,7 @@ def _order(version: str) -> tuple[list[int], bool, list[tuple[bool, int, str]]]:
     core, _, preview = version.partition("+")[0].partition("-")
     numbers = [int(part) for part in re.findall(r"\d+", core)]
     parts = [
-        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in (preview.split(".") if preview else ())
+        (not part.isdigit(), int(part) if part.isdigit() else 0, part)
+        for part in (preview.split(".") if preview else ())
     ]
     return numbers, not preview, parts
