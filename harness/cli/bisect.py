@@ -74,6 +74,8 @@ def _question(selection: Selection, threshold: float, db: Path, seeing: Seeing) 
     }  # fmt: skip
     if given := [flag for flag, value in refused.items() if value]:
         raise UserMistake("not_bisected", f"{given[0]} has no meaning in a bisection", f"leave {given[0]} out")
+    if "margin" in selection.model_fields_set:
+        raise UserMistake("not_bisected", "--margin is of a comparison", "a bisection has --threshold")
     selection, range_ = take_range(selection, published)
     plan = plan_of(selection, db, seeing).plan
     refuse_ambiguous(range_, plan)

@@ -17,7 +17,7 @@ _COLOURS = {"broke": "red", "slower": "red", "mended": "green", "faster": "green
 _LONGEST = 160
 _WORDS = {
     "broke": "broke",
-    "mended": "was mended",
+    "mended": "mended",
     "changed": "changed",
     "slower": "became slower",
     "faster": "became faster",

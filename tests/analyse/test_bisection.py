@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ RIGHT = Verdict(checked=True, passed=True, tolerance=1e-3, max_abs=1e-6, rms_rel
 # What a version is, by its letter → its Rounds, one after the other: `.` ok, `x` failed, `u` lacks it, `m` no such
 # package to be had now, `f` and `g` give one answer now and another then.
 HISTORIES = {".": ".", "x": "x", "u": "u", "m": "m", "f": ".x", "g": "x.", "w": "w"}
-_CHANGES: dict[str, dict[str, object]] = {
+_CHANGES: dict[str, dict[str, Any]] = {
     ".": {},
     "x": {"outcome": "failed", "code": "webnn_lost", "reason": "the context is lost"},
     "u": {"outcome": "unsupported", "reason": "no navigator.ml", "verdict": None},
