@@ -154,7 +154,11 @@ class _Search:
     def _to_place(self, version: str, ratio: Ratio) -> Try:
         """Beside both ends, which must differ in that Run as well."""
         low, high = self.ends
-        return Try((version,), self.ends, ((low, version), (low, high)), to_place(ratio, self._confidence))
+        again = [run_id for each, run_id in self._known.tried if each.beside == self.ends and each.decision is not None]
+        told = [ratio_of(self._known.medians, low, high, run_id, self._confidence) for run_id in again]
+        best = max((ratio, *filter(None, told)), key=lambda one: one.rounds)
+        decision = to_place(best if differ(best, self._threshold) else ratio, self._threshold, self._confidence)
+        return Try((version,), self.ends, ((low, version), (low, high)), decision)
 
     def _ratio(self) -> Ratio | None:
         """Of the ends, in the Run that was asked for it."""

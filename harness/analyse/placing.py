@@ -51,12 +51,17 @@ def is_settled(ratio: Ratio, threshold: float) -> bool:
     return 1 / (1 + threshold) < ratio.low and ratio.high < 1 + threshold
 
 
-def to_place(ratio: Ratio, confidence: float) -> Decision:
+def to_place(ratio: Ratio, threshold: float, confidence: float) -> Decision:
     """What is to be decided of a version: whether it takes more or less than the geometric middle of the ends.
 
-    `ratio`: of the ends. In shares of the lower end's latency; below 0 where the upper end is faster.
+    `ratio` is the ends'. A noisy machine may have made it larger than it is, and then the middle might lie beyond both;
+    so for it counts what lies half-way to the end of its interval that is nearest to 1. In shares of the lower end's
+    latency; below 0 where the upper end is faster.
     """
-    return Decision(kind="side", size=math.sqrt(ratio.value) - 1, confidence=confidence)
+    low, high = ratio.interval or (ratio.value, ratio.value)
+    careful = math.sqrt(ratio.value * (low if ratio.value > 1 else high))
+    least = max(careful, 1 + threshold) if ratio.value > 1 else min(careful, 1 / (1 + threshold))
+    return Decision(kind="side", size=math.sqrt(least) - 1, confidence=confidence)
 
 
 def placed(medians: Medians, ends: tuple[str, str], version: str, run_id: str, decision: Decision) -> Side | None:
