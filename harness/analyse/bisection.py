@@ -250,5 +250,5 @@ class _Search:
         """Why a version that was observed well is on neither side."""
         one = self._known.observed[version]
         if kind == "latency" and one.right and one.clock == self._known.observed[self.ends[0]].clock:
-            return "on which side of the middle it lies was not decided"
+            return "on which side of the middle it lies was not decided; more --rounds and --budget may"
         return f"like neither end: {answer_told(one) if kind == 'answer' else one.told}"

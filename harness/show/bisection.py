@@ -66,11 +66,11 @@ def answer_lines(found: Bisection) -> list[str]:
 
 
 def _sentence(found: Bisection) -> str:
-    answer, name = found.answer, found.name
+    answer, name, ratio = found.answer, found.name, _of_ends(found.answer, found.steps)
     if answer.kind is not None and answer.change is not None:
         what = _WORDS[answer.change]
-        if answer.kind == "latency" and answer.ratio is not None:
-            what += f" ({_ratio_told(answer.ratio)} over the whole range)"
+        if answer.kind == "latency" and ratio is not None:
+            what += f" ({_ratio_told(ratio)} over the whole range)"
         kind = {"answer": "the answer ", "fallback": "where its nodes ran "}.get(answer.kind, "")
         sides = [str(answer.last_before), str(answer.first_after)]
         if answer.kind != "latency":
@@ -81,11 +81,11 @@ def _sentence(found: Bisection) -> str:
     if answer.cannot_say is not None:
         return f"cannot say: {answer.cannot_say}"
     assert answer.ends is not None
-    interval = "" if answer.ratio is None else f", {_ratio_told(answer.ratio)}"
+    interval = "" if ratio is None else f", {_ratio_told(ratio)}"
     both = f"{name} {answer.ends[0]} and {answer.ends[1]}"
     if answer.undecided:
         return f"nothing else differs between {both}, and whether the latency does was not decided{interval}"
-    limit = "" if answer.ratio is None else f" by {found.threshold:g} or more"
+    limit = "" if ratio is None else f" by {found.threshold:g} or more"
     return f"nothing differs between {both}{limit}: {one_line(answer.before or '', _LONGEST)}{interval}"
 
 
@@ -144,7 +144,7 @@ def bisection_as_json(found: Bisection) -> dict[str, Any]:
 
 
 def _of_ends(answer: Answer, steps: Sequence[Step]) -> Ratio | None:
-    """At the confidence that is shown; the answer's own is the stricter one that decided."""
+    """At the 95 % that are shown everywhere; the answer's own is the surer one that decided."""
     if answer.ratio is None or answer.ends is None:
         return None
     return next((step.ratio for step in steps if step.version == answer.ends[1] and step.ratio is not None), None)
