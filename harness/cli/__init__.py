@@ -7,6 +7,7 @@ measure.py   plan, export, run, attach, demo
 coverage.py  coverage
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
+compare.py   compare, check, baseline
 look.py      doctor, models, show, query
 upkeep.py    db
 """
@@ -33,6 +34,9 @@ _VERBS = {
     "coverage": "coverage",
     "attach": "measure",
     "show": "look",
+    "compare": "compare",
+    "check": "compare",
+    "baseline": "compare",
     "query": "look",
     "db": "upkeep",
 }
