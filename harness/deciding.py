@@ -3,14 +3,22 @@
 Each is a Run like any other, with its own journal: what was measured to find out can be looked at afterwards.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from harness import catalog
 from harness.analyse.comparison import Side
 from harness.analyse.measured import measured_run
-from harness.analyse.regression import CONFIDENCE, Checked, as_it_was, confirmed, unconfirmed
+from harness.analyse.regression import (
+    CONFIDENCE,
+    Checked,
+    as_it_was,
+    confirmed,
+    confirmed_alone,
+    unchanged,
+    unconfirmed,
+)
 from harness.core.measured import MeasuredRun
 from harness.core.nouns import Case, Decision, Plan, PlannedCase, Policy
 from harness.measure.machine import fingerprint
@@ -19,6 +27,8 @@ from harness.steps.workplace import Workplace
 
 # Of a point whose baseline cannot be had again: enough to see what the machine does from Round to Round.
 _ROUNDS_ALONE = 8
+# Points in which nothing has changed, measured beside it: what they take longer is the machine's.
+_CONTROLS = 3
 
 Pairs = Sequence[tuple[Case, Case]]
 
@@ -39,7 +49,8 @@ async def confirm(
     """The suspects measured again and judged by that alone; the rest as it is.
 
     In turn with its baseline where that can be had again on this machine: another version of a browser or a page's
-    runtime, another model. Else the suspect alone, against the baseline's stored Rounds, and a doubt says so.
+    runtime, another model. Else without it, against the baseline's stored Rounds, beside points in which nothing has
+    changed; a doubt says so.
     """
     ways = {place: _way(each) for place, each in enumerate(found) if each.status == "suspect"}
     result = list(found)
@@ -49,20 +60,37 @@ async def confirm(
         fresh = await measure_pairs(both, decision, policy, workplace, command)
         for place, case in pairs.items():
             result[place] = confirmed(found[place], _side(fresh, case), _side(fresh, found[place].case), threshold)
-    if alone := [place for place, way in ways.items() if way.baseline is None and way.here]:
-        rounds = policy.model_copy(
-            update={"rounds": _ROUNDS_ALONE, "budget_ns": policy.loop().slice_ns * _ROUNDS_ALONE}
-        )
-        fresh = await _measured([found[place].case for place in alone], rounds, workplace, command)
-        for place in alone:
-            stored = found[place].before
-            assert stored is not None
-            told = confirmed(found[place], stored, _side(fresh, found[place].case), threshold)
-            result[place] = replace(told, doubts=(f"only the run was measured again: {ways[place].why}", *told.doubts))
+    if alone := {place: way.why for place, way in ways.items() if way.baseline is None and way.here}:
+        for place, told in (await _confirm_alone(found, alone, threshold, policy, workplace, command)).items():
+            result[place] = told
     for place, way in ways.items():
         if not way.here:
             result[place] = unconfirmed(found[place], threshold, way.why)
     return result
+
+
+async def _confirm_alone(
+    found: Sequence[Checked], alone: Mapping[int, str], threshold: float, policy: Policy, workplace: Workplace,
+    command: str,
+) -> dict[int, Checked]:  # fmt: skip
+    """The suspects and some controls in one new Run. A control that is suspect itself is as good: nothing of it has
+    changed, and to leave it out would be to choose by what was measured."""
+    controls = [place for place, each in enumerate(found) if unchanged(each)][: _CONTROLS + 1]
+    cases = [found[place].case for place in dict.fromkeys((*alone, *controls))]
+    budget_ns = policy.loop().slice_ns * _ROUNDS_ALONE
+    rounds = policy.model_copy(update={"rounds": _ROUNDS_ALONE, "budget_ns": budget_ns})
+    fresh = await _measured(cases, rounds, workplace, command)
+    told = {}
+    for place, why in alone.items():
+        beside = [
+            (before, _side(fresh, found[other].case))
+            for other in controls
+            if other != place and (before := found[other].before) is not None
+        ][:_CONTROLS]
+        usable = [pair for pair in beside if pair[1][1].medians]
+        each = confirmed_alone(found[place], _side(fresh, found[place].case), usable, threshold)
+        told[place] = replace(each, doubts=(f"only the run was measured again: {why}", *each.doubts))
+    return told
 
 
 class _Way(NamedTuple):

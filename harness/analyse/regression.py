@@ -13,7 +13,14 @@ from harness.analyse.sides import side_by_side
 from harness.core.clocks import same_quantity
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.core.nouns import LEFT_OUT, OF_THE_MOMENT, Case
-from harness.core.ratios import Ratio, is_regression, is_suspect
+from harness.core.ratios import (
+    Ratio,
+    is_regression,
+    is_surely_beyond,
+    is_suspect,
+    relative,
+    unpaired_ratio,
+)
 
 Status = Literal["regression", "broke", "suspect", "passed", "faster", "mended", "not_compared", "gone", "new"]
 # What makes the gate fail. The rest is said.
@@ -93,34 +100,69 @@ def _by_outcome(a: Side, b: Side, was: str | None, is_: str | None) -> Checked:
 
 
 def confirmed(checked: Checked, a: Side, b: Side, threshold: float) -> Checked:
-    """What a suspect is after it was measured again; `a`, `b`: the fresh Rounds, or the baseline's own where the
-    baseline could not be had again."""
-    again_in = b[0].run_id
+    """What a suspect is after both sides were measured again, in turn."""
+    if (failed := _failed_again(checked, a, b)) is not None:
+        return failed
+    ratio = ratio_between(a, b, CONFIDENCE)
+    return _judged(replace(checked, doubts=tuple(doubts_between(a, b))), b, ratio, threshold)
+
+
+def confirmed_alone(checked: Checked, b: Side, controls: Sequence[tuple[Side, Side]], threshold: float) -> Checked:
+    """What a suspect is after it was measured again without its baseline, beside points in which nothing has changed.
+
+    What the controls' Rounds took longer, turn by turn, is the machine's. Without them that is in the ratio, and then
+    only a slowdown that lies beyond the threshold with its whole interval counts.
+    """
+    assert checked.before is not None
+    if (failed := _failed_again(checked, checked.before, b)) is not None:
+        return failed
+    held, seen = (
+        relative(side[1].medians, [pair[place][1].medians for pair in controls])
+        for place, side in enumerate((checked.before, b))
+    )
+    ratio = unpaired_ratio(held, seen, CONFIDENCE, alike=True)
+    if controls:
+        said = f"relative to {', '.join(pair[1][1].case.slug for pair in controls)}, in which nothing has changed"
+    else:
+        said = "no point beside it in which nothing has changed: what the machine was like at two times is in the ratio"
+    told = replace(checked, doubts=(said, *doubts_between(checked.before, b)))
+    return _judged(told, b, ratio, threshold, surely=not controls)
+
+
+def _failed_again(checked: Checked, a: Side, b: Side) -> Checked | None:
     for side in (a, b):
         if (why := why_not_compared(*side)) is not None:
-            failed = side is b and side[1].result.outcome == "failed"
-            return replace(
-                checked, status="broke" if failed else "suspect", why=f"measured again: {why}", again_in=again_in
-            )
-    ratio = ratio_between(a, b, CONFIDENCE)
-    if ratio is None or not same_quantity(a[1].clock, b[1].clock):
-        return replace(checked, why="measured again: nothing that could be compared", again_in=again_in)
-    seen = f"{ratio.value - 1:+.1%} when measured again"
-    if ratio.interval is not None:
-        seen += f" ({ratio.interval[0] - 1:+.1%} to {ratio.interval[1] - 1:+.1%})"
-    checked = replace(checked, again=ratio, again_in=again_in, doubts=tuple(doubts_between(a, b)))
-    if is_regression(ratio, threshold):
+            status: Status = "broke" if side is b and side[1].result.outcome == "failed" else "suspect"
+            return replace(checked, status=status, why=f"measured again: {why}", again_in=b[0].run_id)
+    return None
+
+
+def _judged(checked: Checked, b: Side, ratio: Ratio | None, threshold: float, surely: bool = False) -> Checked:
+    checked = replace(checked, again=ratio, again_in=b[0].run_id)
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return replace(checked, why="measured again: too few rounds that could be compared")
+    seen = f"{ratio.value - 1:+.1%} when measured again ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%})"
+    if is_surely_beyond(ratio, threshold) if surely else is_regression(ratio, threshold):
         return replace(checked, status="regression", why=seen)
-    if ratio.high is not None and ratio.high < 1 + threshold:
+    if ratio.high < 1 + threshold:
         return replace(checked, status="passed", why=f"{seen}: less than {threshold:.0%}")
     return replace(checked, why=f"{seen}: not decided")
+
+
+def unchanged(checked: Checked) -> bool:
+    """Whether it is the same point, on one machine, and nothing that is versioned has changed: a control."""
+    if checked.before is None or checked.after is None or checked.ratio is None:
+        return False
+    (run_a, a), (run_b, b) = checked.before, checked.after
+    same_place = run_a.machine.get("machine_id") == run_b.machine.get("machine_id")
+    return same_place and a.case.case_id == b.case.case_id and a.versions is not None and a.versions == b.versions
 
 
 def unconfirmed(checked: Checked, threshold: float, because: str) -> Checked:
     """A suspect where nothing can be measured: by what is stored, at the confidence of an alarm."""
     assert checked.before is not None and checked.after is not None
     ratio = ratio_between(checked.before, checked.after, CONFIDENCE)
-    if ratio is not None and is_regression(ratio, threshold):
+    if ratio is not None and is_surely_beyond(ratio, threshold):
         return replace(checked, status="regression", why=f"{checked.why}, not measured again: {because}")
     return replace(checked, why=f"{checked.why}, not measured again: {because}; not decided")
 

@@ -142,13 +142,37 @@ def is_decided(ratio: Ratio, decision: Decision) -> bool:
 
 
 def is_suspect(ratio: Ratio, threshold: float) -> bool:
-    """Whether a slowdown of `threshold` is nearer than none: what a few Rounds are good for. Never an alarm."""
-    return ratio.value > 1 + threshold / 2
+    """Whether to measure it again. Never an alarm, so it may be often: a machine that was quicker at the second of two
+    times hides a part of what became slower."""
+    return ratio.value > 1 + threshold / 10
 
 
 def is_regression(ratio: Ratio, threshold: float) -> bool:
     """Significance and size: the interval lies above 1, and a slowdown of `threshold` lies in it or below it."""
     return ratio.low is not None and ratio.high is not None and ratio.low > 1 and ratio.high >= 1 + threshold
+
+
+def is_surely_beyond(ratio: Ratio, threshold: float) -> bool:
+    """Whether the whole interval lies beyond the threshold: where what the machine was like at two times is in the
+    ratio, nothing less is a regression."""
+    return ratio.low is not None and ratio.low > 1 + threshold
+
+
+def relative(medians: Sequence[RoundMedian], others: Sequence[Sequence[RoundMedian]]) -> list[RoundMedian]:
+    """Each Round's median ÷ the geometric mean of the others' of the same turn: the machine's drift cancels out.
+
+    Only turns that all have; without others, the medians as they are.
+    """
+    sides = [{one.turn: one for one in side} for side in others]
+    found = []
+    for one in medians:
+        beside = [side[one.turn] for side in sides if one.turn in side and side[one.turn].value > 0]
+        if len(beside) < len(sides):
+            continue
+        level = math.exp(mean([math.log(each.value) for each in beside])) if beside else 1.0
+        error = math.sqrt(one.error**2 + sum(each.error**2 for each in beside) / max(1, len(beside)) ** 2)
+        found.append(RoundMedian(turn=one.turn, value=one.value / level, error=error))
+    return found
 
 
 def rounds_needed(ratio: Ratio, margin: float) -> int | None:

@@ -82,7 +82,9 @@ def test_two_devices_are_no_versions_of_one_another() -> None:
 def test_two_clocks_decide_nothing() -> None:
     a, b = point("1"), point("2")
     other = [
-        one.model_copy(update={"samples": tuple(batch.model_copy(update={"clock": "timestamp"}) for batch in one.samples)})
+        one.model_copy(
+            update={"samples": tuple(batch.model_copy(update={"clock": "timestamp"}) for batch in one.samples)}
+        )
         for one in rounds(b[0], 20, 20, 20)
     ]
     (found,) = compared(a, b, [*rounds(a[0], 10, 10, 10), *other])
