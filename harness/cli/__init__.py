@@ -8,6 +8,7 @@ coverage.py  coverage
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query
+questions.py ask
 upkeep.py    db
 """
 
@@ -34,6 +35,7 @@ _VERBS = {
     "attach": "measure",
     "show": "look",
     "query": "look",
+    "ask": "questions",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say
