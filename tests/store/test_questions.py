@@ -39,7 +39,7 @@ def test_each_runs_on_an_empty_database_in_any_shell(database: Path, name: str) 
     assert question.title[0].isupper() and len(question.title) < 120
     assert question.sql.startswith("--") and question.sql.rstrip().endswith(";")
     assert len(duckdb.extract_statements(question.sql)) == 1
-    without_downloads = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    without_downloads: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     with duckdb.connect(str(database), read_only=True, config=without_downloads) as con:
         assert con.execute(question.sql).fetchall() == []
     assert ask(database, question)[1] == []

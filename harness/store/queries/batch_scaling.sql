@@ -4,15 +4,15 @@
 -- batch 1. All but the batch size is the same: model, platform, browser, precision, length, threads, options and the
 -- rest. `best_batch_size` has the highest throughput of those that were verified. The ratios have no interval here;
 -- `harness compare` gives one.
-WITH planned AS (
+WITH points AS (
     SELECT
-        run_id, case_id,
-        json_merge_patch(
-            '{}', any_value(asked), -- a null and a field that is not there are the same
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
             '{"batch_size": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        ) AS point
+        )::VARCHAR) AS point
     FROM planned_cases
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
 ), batches AS (
     SELECT
         measured.*,
@@ -22,7 +22,7 @@ WITH planned AS (
             PARTITION BY run_id, point ORDER BY throughput_items_per_second DESC NULLS LAST, batch_size
         ) AS best_batch_size
     FROM performance_results_view AS measured
-    JOIN planned USING (run_id, case_id)
+    JOIN points USING (case_id)
     WINDOW same_but_batch AS (PARTITION BY run_id, point)
     QUALIFY count(*) OVER same_but_batch > 1
 )

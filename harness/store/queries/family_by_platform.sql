@@ -5,66 +5,72 @@
 -- every platform of the row has; `models_left_out` have results on some of them only. What is averaged may come from
 -- several Runs. A GPU adapter that is software has `software` in its column's name. `settings` says what else was asked
 -- for, null where it is the usual. None of it has an interval here; `harness compare` gives one.
-WITH planned AS (
-    SELECT run_id, case_id, any_value(asked) AS asked
+WITH asked AS (
+    SELECT case_id, json_merge_patch('{}', asked) AS asked -- a null says what a missing field does
     FROM planned_cases
-    GROUP BY run_id, case_id
-), newest AS (
-    SELECT *
-    FROM performance_results_view
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
-), points AS (
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
+), points AS ( -- all that was asked for is either the model, the platform, or the work
     SELECT
-        newest.* EXCLUDE (browser_version, runtime),
-        json_merge_patch('{}', asked->'model', '{"name": null, "path": null, "family": null}') AS model,
+        case_id,
+        json_merge_patch(asked->'model', '{"name": null, "path": null, "family": null}')::VARCHAR AS model,
         json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"model": null, "task": null, "mode": null, "precision": null, "batch_size": null, "length": null,
-              "threads": null, "platform": null, "backend": null, "device": null, "browser": null,
+            asked,
+            '{"model": null, "platform": null, "backend": null, "device": null, "browser": null,
               "browser_version": null, "runtime": null, "options": null, "inputs_path": null}'
-        ) AS settings,
+        ) AS work,
+        json_merge_patch(work, '{"precision": null}')::VARCHAR AS work_in_any_precision,
+        concat_ws('_', asked->>'browser_version', asked->>'runtime') AS versions_asked -- where they were asked for
+    FROM asked
+), newest AS MATERIALIZED (
+    SELECT
+        measured.* EXCLUDE (runtime, browser_version), model, work::VARCHAR AS work, work_in_any_precision,
         concat_ws(
             '_',
             CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END,
             CASE WHEN browser IS NOT NULL AND backend NOT IN ('ort_web', hardware_type) THEN backend END,
-            browser, asked->>'browser_version', asked->>'runtime', -- the two versions where they were asked for
+            browser, nullif(versions_asked, ''),
             CASE WHEN options <> '{}' THEN options::VARCHAR END,
             CASE WHEN software THEN 'software' END
         ) AS platform
-    FROM newest
-    JOIN planned USING (run_id, case_id)
+    FROM performance_results_view AS measured
+    JOIN points USING (case_id)
     WHERE throughput_items_per_second IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
+), on_cpu AS (
+    SELECT machine_id, model, work_in_any_precision, throughput_items_per_second AS cpu_items_per_second
+    FROM newest
+    WHERE hardware_type = 'cpu' AND backend = 'pytorch' AND options = '{}' AND precision = 'fp32'
+), width AS (
+    SELECT
+        machine_id, model_family, weights, scale, work, count(DISTINCT platform) AS platforms,
+        count(DISTINCT model) AS models_of_row
+    FROM newest
+    GROUP BY ALL
 ), compared AS (
     SELECT
-        *,
-        throughput_items_per_second / max(throughput_items_per_second) FILTER (
-            WHERE hardware_type = 'cpu' AND backend = 'pytorch' AND options = '{}' AND precision = 'fp32'
-        ) OVER (PARTITION BY machine_id, task, mode, model, batch_size, length, threads, settings) AS speedup,
-        count(DISTINCT platform) OVER (
-            PARTITION BY machine_id, model_family, task, mode, weights, scale, precision, batch_size, length, threads,
-            settings
-        ) = count(*) OVER (
-            PARTITION BY machine_id, model_family, task, mode, weights, scale, precision, batch_size, length, threads,
-            settings, model
-        ) AS has_all,
-        count(DISTINCT model) OVER (
-            PARTITION BY machine_id, model_family, task, mode, weights, scale, precision, batch_size, length, threads,
-            settings
-        ) AS models_of_row
-    FROM points
+        newest.*, models_of_row, throughput_items_per_second / cpu_items_per_second AS speedup,
+        count(*) OVER (PARTITION BY machine_id, model_family, work, model) = platforms AS has_all
+    FROM newest
+    JOIN width USING (machine_id, model_family, weights, scale, work)
+    LEFT JOIN on_cpu USING (machine_id, model, work_in_any_precision)
 ), averaged AS (
     SELECT
         model_family, task, mode, weights, scale, precision, batch_size, length, threads,
-        nullif(settings::VARCHAR, '{"cache":"cold","dims":{},"isolation":"process","outputs":"host","seed":0}')
-            AS settings,
+        json_merge_patch(
+            work,
+            '{"task": null, "mode": null, "precision": null, "batch_size": null, "length": null, "threads": null}'
+        )::VARCHAR AS rest,
+        nullif(rest, '{"cache":"cold","dims":{},"isolation":"process","outputs":"host","seed":0}') AS settings,
         machine_id, platform,
         count(*) FILTER (WHERE has_all) AS models,
         any_value(models_of_row) - models AS models_left_out,
         avg(throughput_items_per_second) FILTER (WHERE has_all) AS mean_items_per_second,
-        CASE WHEN count(speedup) FILTER (WHERE has_all) = models THEN exp(avg(ln(speedup)) FILTER (WHERE has_all)) END
-            AS speedup_vs_cpu
+        CASE
+            WHEN count(speedup) FILTER (WHERE has_all) = models THEN exp(avg(ln(speedup)) FILTER (WHERE has_all))
+        END AS speedup_vs_cpu
     FROM compared
-    GROUP BY ALL
+    GROUP BY
+        model_family, task, mode, weights, scale, precision, batch_size, length, threads, work, machine_id, platform
 )
 FROM (
     PIVOT averaged

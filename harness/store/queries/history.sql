@@ -3,10 +3,9 @@
 -- any version that the numbers depend on is another than then, null where one of the two is not known. What a Run
 -- reused is not repeated. The ratio has no interval here; `harness compare` gives one.
 WITH planned AS (
-    SELECT run_id, case_id, any_value(versions) AS versions
+    SELECT run_id, case_id, versions
     FROM planned_cases
-    WHERE reused_from IS NULL
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases WHERE reused_from IS NULL GROUP BY run_id, case_id)
 )
 SELECT
     slug, model_name, model_family, hardware_type, browser, software, started_at, run_id,

@@ -4,17 +4,17 @@
 -- Of each Case the newest verified result counts: where `same_run` is false the two were not interleaved. A software
 -- adapter is marked, and the doubts of each side are counted (`harness show` has the words). Being the fastest of
 -- several is partly luck, and the ratio has no interval here; `harness compare` gives one.
-WITH planned AS (
+WITH points AS (
     SELECT
-        run_id, case_id,
-        json_merge_patch(
-            '{}', any_value(asked), -- a null and a field that is not there are the same
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
             '{"platform": null, "backend": null, "device": null, "browser": null, "browser_version": null,
               "runtime": null, "options": null,
               "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        ) AS point
+        )::VARCHAR) AS point
     FROM planned_cases
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
 ), newest AS (
     SELECT *
     FROM performance_results_view
@@ -25,7 +25,7 @@ WITH planned AS (
         CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END
             AS hardware
     FROM newest
-    JOIN planned USING (run_id, case_id)
+    JOIN points USING (case_id)
     QUALIFY row_number() OVER (
         PARTITION BY machine_id, point, browser IS NULL ORDER BY latency_median_ms NULLS LAST, case_id
     ) = 1

@@ -3,15 +3,15 @@
 -- the typical one of the outputs against the fp32 reference, as a share of the spread of its values. A precision whose
 -- answer is wrong is not here: it has failed, see `unsupported`. The ratios have no interval here; `harness compare`
 -- gives one.
-WITH planned AS (
+WITH points AS (
     SELECT
-        run_id, case_id,
-        json_merge_patch(
-            '{}', any_value(asked), -- a null and a field that is not there are the same
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
             '{"precision": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        ) AS point
+        )::VARCHAR) AS point
     FROM planned_cases
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
 ), more AS ( -- the view has these two columns only where they were ever measured
     SELECT
         run_id, case_id,
@@ -27,7 +27,7 @@ WITH planned AS (
         max(size_mb) FILTER (WHERE precision = 'fp32') OVER same_but_precision AS fp32_size_mb,
         max(error_share) FILTER (WHERE precision = 'fp32') OVER same_but_precision AS fp32_error_share
     FROM performance_results_view AS measured
-    JOIN planned USING (run_id, case_id)
+    JOIN points USING (case_id)
     LEFT JOIN more USING (run_id, case_id)
     WINDOW same_but_precision AS (PARTITION BY run_id, point)
 )

@@ -1,19 +1,19 @@
 -- How many times faster than PyTorch on the CPU, for the same model, shapes, threads and Run.
 -- All else is the same, but options and precision may differ: the CPU's is fp32, `cpu_precision` says so. Software
 -- adapters are marked. The ratio has no interval here; `harness compare` gives one.
-WITH planned AS (
+WITH points AS (
     SELECT
-        run_id, case_id,
-        json_merge_patch(
-            '{}', any_value(asked), -- a null and a field that is not there are the same
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
             '{"platform": null, "backend": null, "device": null, "browser": null, "browser_version": null,
               "runtime": null, "options": null, "precision": null,
               "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        ) AS point
+        )::VARCHAR) AS point
     FROM planned_cases
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
 ), measured AS MATERIALIZED (
-    SELECT * FROM performance_results_view JOIN planned USING (run_id, case_id)
+    SELECT * FROM performance_results_view JOIN points USING (case_id)
 )
 SELECT
     here.run_id, here.model_name, here.model_family, here.hardware_type, here.backend, here.browser, here.device,

@@ -2,19 +2,19 @@
 -- `training_latency_ratio` is training / inference; all but the mode is the same. Of each Case the newest verified
 -- result on the machine counts: where `same_run` is false the two were not interleaved. Empty where no training was
 -- measured. The ratio has no interval here; `harness compare` gives one.
-WITH planned AS (
+WITH points AS (
     SELECT
-        run_id, case_id,
-        json_merge_patch(
-            '{}', any_value(asked), -- a null and a field that is not there are the same
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
             '{"mode": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        ) AS point
+        )::VARCHAR) AS point
     FROM planned_cases
-    GROUP BY run_id, case_id
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
 ), newest AS MATERIALIZED (
     SELECT *
     FROM performance_results_view
-    JOIN planned USING (run_id, case_id)
+    JOIN points USING (case_id)
     QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
 )
 SELECT
