@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli.options import Several, absolute, db_option, given, json_option, stdout_console
+
+_HEADING_WIDTH = 13
+_WIDEST = 100_000
 
 
 @click.command()
@@ -57,29 +61,42 @@ def _list(as_json: bool) -> None:
 
 
 def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
-    """What is the same in all rows stands above the table: a question has more columns than a terminal is wide."""
+    """A question has more columns than a terminal is wide: what is the same in all rows stands above the table, one
+    row stands upright, and what is still too wide is wider than the terminal, since nothing may be left out."""
+    from rich.markup import escape
+    from rich.measure import Measurement
     from rich.table import Table
 
     console = stdout_console()
     if not rows:
         console.print("no rows: nothing in the database answers it")
         return
-    same = [at for at in range(len(columns)) if len(rows) > 1 and all(row[at] == rows[0][at] for row in rows)]
-    told = [f"{columns[at]} = {_brief(rows[0][at])}" for at in same if rows[0][at] is not None]
-    empty = [columns[at] for at in same if rows[0][at] is None]
-    if told:
-        console.print("in all rows: " + ", ".join(told), highlight=False, markup=False)
-    if empty:
-        console.print("empty: " + ", ".join(empty), highlight=False, markup=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    shown = [at for at in range(len(columns)) if at not in same]
-    for at in shown:
-        numbers = all(row[at] is None or isinstance(row[at], int | float) for row in rows)
-        # Folded, so that nothing is cut off where it is narrow.
-        table.add_column(columns[at], overflow="fold", justify="right" if numbers else "left")
-    for row in rows:
-        table.add_row(*(_brief(row[at]) for at in shown))
-    console.print(table, markup=False)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=len(rows) > 1)
+    if len(rows) == 1:
+        for column, cell in zip(columns, rows[0], strict=True):
+            table.add_row(column, escape(_brief(cell)))
+    else:
+        same = {at for at in range(len(columns)) if all(row[at] == rows[0][at] for row in rows)}
+        for words, is_told in (("in all rows: ", True), ("empty: ", False)):
+            told = [at for at in sorted(same) if (rows[0][at] is not None) is is_told]
+            each = [f"{columns[at]} = {_brief(rows[0][at])}" if is_told else columns[at] for at in told]
+            if each:
+                console.print(words + ", ".join(each), highlight=False, markup=False)
+        shown = [at for at in range(len(columns)) if at not in same]
+        for at in shown:
+            numbers = all(row[at] is None or isinstance(row[at], int | float) for row in rows)
+            table.add_column(_heading(columns[at]), justify="right" if numbers else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(escape(_brief(row[at])) for at in shown))
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
+def _heading(column: str) -> str:
+    """The column's name in lines that are no wider than most numbers need, broken where it has an underscore."""
+    lines = textwrap.wrap(column.replace("_", "_ "), _HEADING_WIDTH, break_long_words=False)
+    return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
 def _brief(cell: Any) -> str:

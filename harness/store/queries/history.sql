@@ -8,7 +8,8 @@ WITH planned AS (
     WHERE rowid IN (SELECT min(rowid) FROM planned_cases WHERE reused_from IS NULL GROUP BY run_id, case_id)
 )
 SELECT
-    slug, model_name, model_family, hardware_type, browser, software, started_at, run_id,
+    slug, model_name, model_family, hardware_type, browser, software, precision, batch_size, length, threads,
+    started_at, run_id,
     row_number() OVER earlier_first AS nth_result, latency_median_ms, latency_ci95_low_ms, latency_ci95_high_ms, rounds,
     latency_median_ms / lag(latency_median_ms) OVER earlier_first AS latency_ratio,
     versions <> lag(versions) OVER earlier_first AS versions_changed,
