@@ -9,6 +9,7 @@ planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 compare.py   compare, check, baseline
 look.py      doctor, models, show, query
+questions.py ask
 upkeep.py    db
 """
 
@@ -38,6 +39,7 @@ _VERBS = {
     "check": "compare",
     "baseline": "compare",
     "query": "look",
+    "ask": "questions",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say
