@@ -145,7 +145,7 @@ def _judged(checked: Checked, b: Side, ratio: Ratio | None, threshold: float, su
     if is_surely_beyond(ratio, threshold) if surely else is_regression(ratio, threshold):
         return replace(checked, status="regression", why=seen)
     if ratio.high < 1 + threshold:
-        return replace(checked, status="passed", why=f"{seen}: less than {threshold:.0%}")
+        return replace(checked, status="passed", why=f"{seen}: less than {100 * threshold:g} %")
     return replace(checked, why=f"{seen}: not decided")
 
 

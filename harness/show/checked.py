@@ -120,7 +120,7 @@ def _printable(text: str) -> str:
 
 def _sentence(found: Sequence[Checked], baseline: MeasuredRun, run: MeasuredRun, threshold: float) -> str:
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary(found).items())
-    verdict = "Regression" if any_fails(found) else f"No regression of {threshold:.0%}"
+    verdict = "Regression" if any_fails(found) else f"No regression of {100 * threshold:g} %"
     return (
         f"{verdict} since {baseline.started_at[:10]} ({baseline.run_id}) in run {run.run_id}: {counts or 'no points'}."
     )
