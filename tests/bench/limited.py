@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 import psutil
 
@@ -15,7 +17,7 @@ _ENDS_S = 10
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command said on stdout, whether it ended in its time, how long it took, and when that was (perf_counter)."""
+    """What a command said on stdout, whether it ended in its time, how long it took, and when it ended (perf_counter)."""
 
     said: bytes
     in_time: bool
@@ -29,22 +31,31 @@ async def until_limit(name: str, command: Sequence[object], limit_s: float, envi
     A browser's driver puts its browser into a process group of its own, so each process of the tree is ended by id.
     """
     began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *map(str, command), cwd=ROOT, env=environment, start_new_session=True,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    talking = asyncio.ensure_future(process.communicate())
-    try:
-        await asyncio.wait({talking}, timeout=limit_s)
-        at_s, in_time = time.perf_counter(), talking.done()
-    finally:
-        if not talking.done():
-            await _end(process.pid)
-    said, errors = await talking
+    # Files and no pipes: a browser that outlives the command would keep a pipe open, and its end from being noticed.
+    with TemporaryFile() as out, TemporaryFile() as errors:
+        process = await asyncio.create_subprocess_exec(
+            *map(str, command), cwd=ROOT, env=environment, start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=errors,
+        )  # fmt: skip
+        in_time = False
+        try:
+            await asyncio.wait_for(process.wait(), limit_s)
+            in_time = True
+        except TimeoutError:
+            pass
+        finally:
+            at_s = time.perf_counter()
+            if not in_time:
+                await _end(process.pid)
+        said, words = _all_of(out), _all_of(errors)
     if in_time and process.returncode != 0:
-        words = (errors or said).decode(errors="replace")[-300:]
-        raise HarnessError(f"{name} ended with {process.returncode}: {words}")
+        raise HarnessError(f"{name} ended with {process.returncode}: {(words or said).decode(errors='replace')[-300:]}")
     return Ended(said, in_time, at_s - began, at_s)
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 async def _end(pid: int) -> None:

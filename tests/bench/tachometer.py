@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -36,6 +36,9 @@ SAMPLE_SIZE = 10
 _WARM_S, _SAMPLE_S = 0.1, 0.3
 
 
+Verdict = Literal["faster", "slower", "same", "undecided"]
+
+
 @dataclass(frozen=True)
 class Told:
     """What one side said of the second page against the first: how many times as long it takes, and in what time.
@@ -46,7 +49,7 @@ class Told:
     wall_s: float
     measured_s: float | None
     interval: tuple[float, float] | None
-    decided: bool
+    verdict: Verdict
     ratio: float | None = None
     doubts: tuple[str, ...] = ()
 
@@ -144,7 +147,8 @@ async def ask_tachometer(chains: Sequence[Chain], threads: int, folder: Path, li
 def told_by_tachometer(said: dict[str, Any] | None, ended: Ended, measured_s: float | None) -> Told:
     """From its JSON, whose differences are in percent; None: it was still at it when its time was over."""
     if said is None:
-        return Told(ended.wall_s, measured_s, None, decided=False)
+        return Told(ended.wall_s, measured_s, None, "undecided")
     change = said["benchmarks"][1]["differences"][0]["percentChange"]
     low, high = 1 + change["low"] / 100, 1 + change["high"] / 100
-    return Told(ended.wall_s, measured_s, (low, high), decided=not low <= 1 <= high, ratio=(low + high) / 2)
+    verdict: Verdict = "slower" if low > 1 else "faster" if high < 1 else "undecided"
+    return Told(ended.wall_s, measured_s, (low, high), verdict, ratio=(low + high) / 2)
