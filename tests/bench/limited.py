@@ -17,7 +17,7 @@ _ENDS_S = 10
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command said on stdout, whether it ended in its time, how long it took, and when it ended (perf_counter)."""
+    """What a command said on stdout, whether it ended in its time, how long that took, and its end by perf_counter."""
 
     said: bytes
     in_time: bool
