@@ -22,7 +22,7 @@ IN_TIME = Ended(b"", True, 12.5, 100.0)
 
 
 def told(verdict: tachometer.Verdict, low: float, high: float, wall_s: float = 10.0) -> Told:
-    return Told(wall_s, None, (low, high), verdict)
+    return Told(wall_s, None, (low, high), verdict, ratio=(low + high) / 2)
 
 
 def tachometer_said(low: float, high: float) -> dict[str, Any]:
@@ -116,6 +116,7 @@ def test_rows_count_who_gave_up_early_with_the_whole_limit() -> None:
     assert rows["harness, time to verdict"]["aim"] == 20.0
     assert rows["tachometer, time to verdict"]["value"] == 24.0
     assert rows["harness ÷ tachometer"]["value"] == pytest.approx((8 / 20 * 10 / 60 * 12 / 24) ** (1 / 3))
+    assert (rows["tachometer, 5 %: ratio found"]["value"], rows["tachometer, 5 %: ratio found"]["n"]) == (1.05, 3)
     counts = [rows[f"tachometer, 5 %: {kind}"]["value"] for kind in ("right", "unsure", "wrong")]
     assert counts == [1, 1, 1]
     assert [rows[f"{side}, A/A: a false verdict"]["value"] for side in same] == [0, 1]

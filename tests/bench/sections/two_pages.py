@@ -103,7 +103,7 @@ def verdict_s(told: Told) -> float:
 
 
 def rows_of(told: dict[str, _Said]) -> list[Row]:
-    """Time to verdict of each side and their ratio, how each decided, and what each made of no difference."""
+    """Time to verdict of each side and their ratio, what each found and decided, and what it made of no difference."""
     rows: list[Row] = []
     for side, all_told in told["5 %"].items():
         if all_told:
@@ -116,6 +116,9 @@ def rows_of(told: dict[str, _Said]) -> list[Row]:
         rows.append({**ratio_row("harness ÷ tachometer", ours_ms, theirs_ms), "unit": "ratio"})
     for side, all_told in told["5 %"].items():
         found = [outcome(each, _TRUE) for each in all_told]
+        if ratios := [each.ratio for each in all_told if each.ratio is not None]:
+            value, interval = middle(ratios)
+            rows.append(row(f"{side}, 5 %: ratio found", value, interval, n=len(ratios), unit="ratio"))
         for kind in ("right", "unsure", "wrong"):
             rows.append(row(f"{side}, 5 %: {kind}", found.count(kind), n=len(found), unit="times"))
     for side, all_told in told["A/A"].items():
