@@ -6,11 +6,12 @@ BIN := .venv/bin
 PIP_EXTRA := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PACKAGES := .venv/.packages
 BENCH := .venv/.bench
+PEER := tests/bench/peers/tachometer
 PAGE := browser_assets/node_modules/.package-lock.json
 ENGINES := .venv/.engines
-# The browsers that the tests drive besides the embedded one, a screen for the one that needs it, Vulkan without a GPU,
-# and what torch.compile compiles with.
-DEBIAN := chromium firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++ python3-dev
+# The browsers that the tests drive besides the embedded one, the driver that a peer needs, a screen for the one that
+# needs it, Vulkan without a GPU, and what torch.compile compiles with.
+DEBIAN := chromium chromium-driver firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++ python3-dev
 
 .PHONY: setup demo test check bench clean
 
@@ -36,10 +37,11 @@ $(ENGINES): $(PACKAGES)
 	  || echo "could not install them: Chromium (embedded) works all the same, the others will be unsupported"; \
 	else echo "not installed, for want of root and apt-get: $(DEBIAN)"; touch $@; fi
 
-# A picture and a peer: what the bench needs and no user does.
-$(BENCH): $(PACKAGES)
-	@echo "setting up what the bench needs (matplotlib, MLCommons' loadgen)"
+# A picture and peers: what the bench needs and no user does.
+$(BENCH): $(PACKAGES) $(PEER)/package.json $(PEER)/package-lock.json
+	@echo "setting up what the bench needs (matplotlib, MLCommons' loadgen, tachometer)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e '.[bench]'
+	@cd $(PEER) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: setup
@@ -59,4 +61,4 @@ bench: setup $(BENCH)
 	@$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf .venv browser_assets/node_modules
+	rm -rf .venv browser_assets/node_modules $(PEER)/node_modules

@@ -1,15 +1,14 @@
 """How many times as long one point takes as another, with an interval over Rounds, a verdict and its doubts; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analyse.pairs import Pair, Point
+from harness.core.clocks import same_quantity
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.core.noise import was_quiet
-from harness.core.nouns import Decision
 from harness.core.ratios import (
     Ratio,
-    RoundMedian,
     Verdict,
     paired_ratio,
     rounds_needed,
@@ -72,11 +71,11 @@ def decided_pairs(run: MeasuredRun) -> list[Pair]:
 def compare(a: Side, b: Side, margin: float) -> Comparison | LeftOut:
     """Two points of one Run in pairs of Rounds, of two Runs by Welch. Nothing but right answers is compared."""
     for run, one in (a, b):
-        if (why := _why_not(run, one)) is not None:
+        if (why := why_not_compared(run, one)) is not None:
             return LeftOut((one.case, one.result), why)
     same_run = a[0].run_id == b[0].run_id
     decision = a[0].policy.decision if same_run else None
-    ratio = ratio_of(a[1].medians, b[1].medians, paired=same_run, decision=decision)
+    ratio = ratio_between(a, b)
     if ratio is None:
         return LeftOut((b[1].case, b[1].result), "no turn in which both were measured, or a median of 0")
     margin = decision.size if decision is not None and decision.kind == "difference" else margin
@@ -84,23 +83,25 @@ def compare(a: Side, b: Side, margin: float) -> Comparison | LeftOut:
     if ratio.interval is None:
         unit = "turns in which both were measured" if ratio.paired else "rounds on both sides"
         doubts.insert(0, f"no interval: {ratio.rounds} of {LEAST_ROUNDS} {unit}")
-    same_clock = a[1].clock == b[1].clock
+    same_clock = same_quantity(a[1].clock, b[1].clock)
     verdict = verdict_of(ratio, margin) if same_clock else "undecided"
     needed = rounds_needed(ratio, margin) if same_clock and ratio.interval is not None else None
     return Comparison((a[1].case, a[1].result), (b[1].case, b[1].result), ratio, margin, verdict, needed, tuple(doubts))
 
 
-def ratio_of(
-    before: Sequence[RoundMedian], after: Sequence[RoundMedian], paired: bool, decision: Decision | None = None
-) -> Ratio | None:
-    """The ratio of two points; where it was looked at until decided, with an interval that allows for the looking."""
-    if decision is None:
-        return paired_ratio(before, after) if paired else unpaired_ratio(before, after)
-    kind = paired_ratio if paired else unpaired_ratio
-    return kind(before, after, decision.confidence, looked=True)
+def ratio_between(a: Side, b: Side, confidence: float = 0.95) -> Ratio | None:
+    """The second's latency ÷ the first's; where it was looked at until decided, with an interval that allows for it.
+
+    Two Runs have no common turns; the same point in both has one variance.
+    """
+    if a[0].run_id != b[0].run_id:
+        alike = a[1].case.case_id == b[1].case.case_id
+        return unpaired_ratio(a[1].medians, b[1].medians, confidence, alike)
+    return paired_ratio(a[1].medians, b[1].medians, confidence, looked=a[0].policy.schedule == "until_decided")
 
 
-def _why_not(run: MeasuredRun, one: MeasuredCase) -> str | None:
+def why_not_compared(run: MeasuredRun, one: MeasuredCase) -> str | None:
+    """Why a point is compared with nothing; None where it can be."""
     result = one.result
     if result.code == "wrong_output":
         return "wrong output: fast but wrong has failed"
@@ -119,7 +120,7 @@ def doubts_between(a: Side, b: Side) -> list[str]:
     """Whatever makes the ratio mean something else than one side's speed against the other's."""
     (run_a, one_a), (run_b, one_b) = a, b
     found = []
-    if one_a.clock != one_b.clock:
+    if not same_quantity(one_a.clock, one_b.clock):
         found.append(f"two clocks: {one_a.clock} and {one_b.clock} are not the same quantity")
     for name in _SAID:
         values = [getattr(one.case, name) for one in (one_a, one_b)]

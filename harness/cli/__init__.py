@@ -8,7 +8,9 @@ coverage.py  coverage
 bisect.py    bisect
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
+compare.py   compare, check, baseline
 look.py      doctor, models, show, query
+questions.py ask
 upkeep.py    db
 """
 
@@ -35,7 +37,11 @@ _VERBS = {
     "bisect": "bisect",
     "attach": "measure",
     "show": "look",
+    "compare": "compare",
+    "check": "compare",
+    "baseline": "compare",
     "query": "look",
+    "ask": "questions",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say

@@ -252,6 +252,9 @@ class Policy(Frozen):
         default=(), description="case_ids of what until_decided compares: how long the second takes ÷ the first"
     )
     decision: Decision | None = Field(default=None, description="what until_decided measures for")
+    origin: Literal["asked", "finding_out"] = Field(
+        default="asked", description="finding_out: a verb measured this to answer something; `last` means the others"
+    )
     priority: tuple[str, ...] = Field(default=(), description="names of Cases' parts that are measured first, in order")
     memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")
 

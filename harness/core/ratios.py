@@ -59,7 +59,7 @@ class Ratio:
 
     @property
     def method(self) -> str:
-        how = "pairs of rounds" if self.paired else "rounds of two times (Welch)"
+        how = "pairs of rounds" if self.paired else "rounds a side, measured at two times"
         first = "repeated confidence interval" if self.looked else "interval"
         return f"{self.confidence:.0%} {first}, Student's t on logarithms of {self.rounds} {how}"
 
@@ -88,11 +88,12 @@ def paired_ratio(
 
 
 def unpaired_ratio(
-    before: Sequence[RoundMedian], after: Sequence[RoundMedian], confidence: float = 0.95, looked: bool = False
+    before: Sequence[RoundMedian], after: Sequence[RoundMedian], confidence: float = 0.95, alike: bool = False
 ) -> Ratio | None:
     """Of two sides that were measured at different times: what the machine was like then is in the ratio.
 
-    Welch's interval with the degrees of freedom of Welch and Satterthwaite, rounded down.
+    Welch's interval with the degrees of freedom of Welch and Satterthwaite, rounded down. `alike`: both are the same
+    point, whose Rounds vary alike, so that one variance is estimated from both (Student's interval).
     """
     if not before or not after or min(one.value for one in (*before, *after)) <= 0:
         return None
@@ -101,16 +102,20 @@ def unpaired_ratio(
         max(_variance(side), mean([one.error**2 for one in told]))
         for side, told in zip(logs, (before, after), strict=True)
     ]
-    shares = [variance / len(side) for variance, side in zip(found, logs, strict=True)]
-    error_squared = sum(shares)
     fewest = min(map(len, logs))
     degrees = fewest - 1
-    if error_squared > 0 and degrees > 0:
+    if alike and degrees > 0:
+        freedoms = [len(side) - 1 for side in logs]
+        degrees = sum(freedoms)
+        found = [sum(each * free for each, free in zip(found, freedoms, strict=True)) / degrees] * 2
+    shares = [variance / len(side) for variance, side in zip(found, logs, strict=True)]
+    error_squared = sum(shares)
+    if not alike and error_squared > 0 and degrees > 0:
         below = sum(share**2 / (len(side) - 1) for share, side in zip(shares, logs, strict=True))
         degrees = max(1, int(error_squared**2 / below))
     center = [mean(logs[1]) - mean(logs[0])]
     spread = math.sqrt(error_squared * fewest)
-    return _ratio(center, fewest, math.sqrt(error_squared), degrees, (confidence, False, looked), spread)
+    return _ratio(center, fewest, math.sqrt(error_squared), degrees, (confidence, False, False), spread)
 
 
 def verdict_of(ratio: Ratio, margin: float) -> Verdict:
@@ -134,6 +139,40 @@ def is_decided(ratio: Ratio, decision: Decision) -> bool:
     if decision.kind == "regression":
         return ratio.low > 1 or ratio.high < edge
     return ratio.low > edge or ratio.high < edge
+
+
+def is_suspect(ratio: Ratio, threshold: float) -> bool:
+    """Whether to measure it again. Never an alarm, so it may be often: a machine that was quicker at the second of two
+    times hides a part of what became slower."""
+    return ratio.value > 1 + threshold / 10
+
+
+def is_regression(ratio: Ratio, threshold: float) -> bool:
+    """Significance and size: the interval lies above 1, and a slowdown of `threshold` lies in it or below it."""
+    return ratio.low is not None and ratio.high is not None and ratio.low > 1 and ratio.high >= 1 + threshold
+
+
+def is_surely_beyond(ratio: Ratio, threshold: float) -> bool:
+    """Whether the whole interval lies beyond the threshold: where what the machine was like at two times is in the
+    ratio, nothing less is a regression."""
+    return ratio.low is not None and ratio.low > 1 + threshold
+
+
+def relative(medians: Sequence[RoundMedian], others: Sequence[Sequence[RoundMedian]]) -> list[RoundMedian]:
+    """Each Round's median ÷ the geometric mean of the others' of the same turn: the machine's drift cancels out.
+
+    Only turns that all have; without others, the medians as they are.
+    """
+    sides = [{one.turn: one for one in side} for side in others]
+    found = []
+    for one in medians:
+        beside = [side[one.turn] for side in sides if one.turn in side and side[one.turn].value > 0]
+        if len(beside) < len(sides):
+            continue
+        level = math.exp(mean([math.log(each.value) for each in beside])) if beside else 1.0
+        error = math.sqrt(one.error**2 + sum(each.error**2 for each in beside) / max(1, len(beside)) ** 2)
+        found.append(RoundMedian(turn=one.turn, value=one.value / level, error=error))
+    return found
 
 
 def rounds_needed(ratio: Ratio, margin: float) -> int | None:

@@ -130,6 +130,7 @@ def ratio_interval(
     return rounds_interval([late / early for early, late in zip(before, after, strict=True)], confidence)
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
     """Quantile of Student's t with whole degrees of freedom, 0.5 <= probability < 1, to 12 digits.
 

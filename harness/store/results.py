@@ -71,13 +71,15 @@ def read_results(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]) -> d
 
 
 def run_ids(path: Path) -> list[str]:
-    """All Runs of the database, the newest first."""
+    """All Runs of the database, the newest first; those that a verb made by itself come last."""
     with open_for_reading(path) as con:
         return _ids(con)
 
 
 def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:
-    found = con.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC").fetchall()
+    found = con.execute(
+        "SELECT run_id FROM runs ORDER BY coalesce(policy->>'origin', 'asked') <> 'asked', started_at DESC, run_id DESC"
+    ).fetchall()
     return [str(row[0]) for row in found]
 
 

@@ -83,7 +83,7 @@ def test_two_clocks_decide_nothing() -> None:
     a, b = point("1"), point("2")
     other = [
         one.model_copy(
-            update={"samples": tuple(batch.model_copy(update={"clock": "another"}) for batch in one.samples)}
+            update={"samples": tuple(batch.model_copy(update={"clock": "timestamp"}) for batch in one.samples)}
         )
         for one in rounds(b[0], 20, 20, 20)
     ]

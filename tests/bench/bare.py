@@ -17,7 +17,7 @@ from tests.bench.pairs import Timed
 
 LOOPS = Path(__file__).parent / "loops"
 _LIMIT_S = 120
-_DIST = "/page/node_modules/onnxruntime-web/dist/"
+_DIST = "node_modules/onnxruntime-web/dist/"
 
 
 class BareFailed(HarnessError):
@@ -70,7 +70,7 @@ class BareBrowser:
         for seat in (page, files):
             self._server.take(seat)
         asked = urlencode({
-            "bundle": _DIST + str(catalog.backends()["ort_web"].platforms["wasm"].bundle),
+            "bundle": self._server.page_url(_DIST + str(catalog.backends()["ort_web"].platforms["wasm"].bundle)),
             "model": f"/artifact/{files.token}/{quote(work.model)}",
             "input": f"/artifact/{files.token}/{quote(work.data)}",
             "shape": work.shape_text, "threads": work.threads, "warm_s": work.warm_s, "sample_s": work.sample_s,

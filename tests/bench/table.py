@@ -16,7 +16,12 @@ def bench_table(bench: dict[str, Any]) -> Table:
         for row in section["rows"]:
             interval = "" if row["low"] is None else f"{_number(row['low'])}–{_number(row['high'])}"
             table.add_row(
-                f"  {row['name']}", _number(row["value"]), interval, str(row.get("n", "")), section["unit"], ""
+                f"  {row['name']}",
+                _number(row["value"]),
+                interval,
+                str(row.get("n", "")),
+                row.get("unit", section["unit"]),
+                "",
             )
     return table
 

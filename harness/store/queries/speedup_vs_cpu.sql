@@ -1,16 +1,31 @@
--- How many times faster than PyTorch on the CPU, for the same model, shapes and Run; software adapters are marked.
--- Precision may differ between the two: `cpu_precision` says so. Intervals do not carry over to the ratio here;
--- `harness compare` gives it with one.
+-- How many times faster than PyTorch on the CPU, for the same model, shapes, threads and Run.
+-- All else is the same, but options and precision may differ: the CPU's is fp32, `cpu_precision` says so. Software
+-- adapters are marked. The ratio has no interval here; `harness compare` gives one.
+WITH points AS (
+    SELECT
+        case_id,
+        md5(json_merge_patch(
+            '{}', asked, -- a null and a field that is not there are the same
+            '{"platform": null, "backend": null, "device": null, "browser": null, "browser_version": null,
+              "runtime": null, "options": null, "precision": null,
+              "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
+        )::VARCHAR) AS point
+    FROM planned_cases
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
+), measured AS MATERIALIZED (
+    SELECT * FROM performance_results_view JOIN points USING (case_id)
+)
 SELECT
-    here.run_id, here.model_name, here.hardware_type, here.browser, here.device, here.software,
-    here.precision, cpu.precision AS cpu_precision, here.batch_size, here.length, here.threads,
-    here.latency_median_ms, cpu.latency_median_ms AS cpu_latency_median_ms,
-    cpu.latency_median_ms / here.latency_median_ms AS speedup_vs_cpu
-FROM performance_results_view AS here
-JOIN performance_results_view AS cpu
-    ON cpu.run_id = here.run_id AND cpu.hardware_type = 'cpu' AND cpu.precision = 'fp32' AND cpu.options = '{}'
-    AND cpu.model_name = here.model_name AND cpu.task = here.task AND cpu.mode = here.mode
-    AND cpu.weights = here.weights AND cpu.scale = here.scale AND cpu.batch_size = here.batch_size
-    AND cpu.length IS NOT DISTINCT FROM here.length AND cpu.threads = here.threads
+    here.run_id, here.model_name, here.model_family, here.hardware_type, here.backend, here.browser, here.device,
+    here.software, here.precision, cpu.precision AS cpu_precision, here.batch_size, here.length, here.threads,
+    here.latency_median_ms, here.latency_ci95_low_ms, here.latency_ci95_high_ms,
+    cpu.latency_median_ms AS cpu_latency_median_ms, cpu.latency_ci95_low_ms AS cpu_latency_ci95_low_ms,
+    cpu.latency_ci95_high_ms AS cpu_latency_ci95_high_ms,
+    cpu.latency_median_ms / here.latency_median_ms AS speedup_vs_cpu,
+    here.slug, here.machine_id
+FROM measured AS here
+JOIN measured AS cpu
+    ON cpu.run_id = here.run_id AND cpu.point = here.point
+    AND cpu.hardware_type = 'cpu' AND cpu.backend = 'pytorch' AND cpu.precision = 'fp32' AND cpu.options = '{}'
 WHERE here.case_id <> cpu.case_id
-ORDER BY here.run_id, here.model_name, speedup_vs_cpu DESC;
+ORDER BY here.run_id, here.model_name, speedup_vs_cpu DESC, here.slug;

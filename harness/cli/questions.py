@@ -1,0 +1,103 @@
+"""ask: the named questions, and what a table says once where all of its rows agree."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.options import Several, absolute, db_option, given, json_option, stdout_console
+
+_HEADING_WIDTH = 13
+_WIDEST = 100_000
+
+
+@click.command()
+@click.argument("question", required=False)
+@click.option("--model", "models", type=Several(), multiple=True, help="Of these models only, by name.")
+@click.option("--family", "families", type=Several(), multiple=True, help="Of these families only.")
+@click.option("--hardware", "platforms", type=Several(), multiple=True, help="Compare only these platforms.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="Of this run only; its beginning is enough, or last.")
+@click.option("--where", metavar="SQL", help="Only rows of the answer for which this holds: 'latency_ratio > 1.1'.")
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", help="Default: table.")
+@db_option
+@json_option
+def ask(question: str | None, form: str, db: Path, as_json: bool, **narrowed: Any) -> int:
+    """A named QUESTION to the database; without one, the list of them."""
+    from harness.store.questions import Narrowing, question_named
+    from harness.store.questions import ask as answered
+
+    if question is None:
+        _list(as_json)
+        return 0
+    columns, rows = answered(absolute(db), question_named(question), Narrowing(**given(narrowed)))
+    if as_json:
+        click.echo(json.dumps({"question": question, "columns": columns, "rows": rows}))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        _print_table(columns, rows)
+    return 0
+
+
+def _list(as_json: bool) -> None:
+    from harness.store.questions import questions
+
+    known = questions().values()
+    if as_json:
+        listed = [{"name": one.name, "title": one.title, "details": one.details} for one in known]
+        click.echo(json.dumps({"questions": listed}))
+        return
+    width = max(len(one.name) for one in known)
+    for one in known:
+        click.echo(f"{one.name:{width}}  {one.title}")
+
+
+def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
+    """A question has more columns than a terminal is wide: what is the same in all rows stands above the table, one
+    row stands upright, and what is still too wide is wider than the terminal, since nothing may be left out."""
+    from rich.markup import escape
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    console = stdout_console()
+    if not rows:
+        console.print("no rows: nothing in the database answers it")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=len(rows) > 1)
+    if len(rows) == 1:
+        for column, cell in zip(columns, rows[0], strict=True):
+            table.add_row(column, escape(_brief(cell)))
+    else:
+        same = {at for at in range(len(columns)) if all(row[at] == rows[0][at] for row in rows)}
+        for words, is_told in (("in all rows: ", True), ("empty: ", False)):
+            told = [at for at in sorted(same) if (rows[0][at] is not None) is is_told]
+            each = [f"{columns[at]} = {_brief(rows[0][at])}" if is_told else columns[at] for at in told]
+            if each:
+                console.print(words + ", ".join(each), highlight=False, markup=False)
+        shown = [at for at in range(len(columns)) if at not in same]
+        for at in shown:
+            numbers = all(row[at] is None or isinstance(row[at], int | float) for row in rows)
+            table.add_column(_heading(columns[at]), justify="right" if numbers else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(escape(_brief(row[at])) for at in shown))
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
+def _heading(column: str) -> str:
+    """The column's name in lines that are no wider than most numbers need, broken where it has an underscore."""
+    lines = textwrap.wrap(column.replace("_", "_ "), _HEADING_WIDTH, break_long_words=False)
+    return "\n".join(line.replace("_ ", "_") for line in lines)
+
+
+def _brief(cell: Any) -> str:
+    return "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)

@@ -1,0 +1,83 @@
+-- Average throughput and speed-up of each family, a pair of columns per platform.
+-- `…_mean_items_per_second` is the arithmetic mean over models, `…_speedup_vs_cpu` the geometric mean of each model's
+-- throughput / that of PyTorch on the CPU in fp32; null unless every model of the mean has that one. Both are over the
+-- newest verified result of each Case on the machine, and over the same `models` in all columns of a row: those that
+-- every platform of the row has; `models_left_out` have results on some of them only. What is averaged may come from
+-- several Runs. A GPU adapter that is software has `software` in its column's name. `settings` says what else was asked
+-- for, null where it is the usual. None of it has an interval here; `harness compare` gives one.
+WITH asked AS (
+    SELECT case_id, json_merge_patch('{}', asked) AS asked -- a null says what a missing field does
+    FROM planned_cases
+    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
+), points AS ( -- all that was asked for is either the model, the platform, or the work
+    SELECT
+        case_id,
+        json_merge_patch(asked->'model', '{"name": null, "path": null, "family": null}')::VARCHAR AS model,
+        json_merge_patch(
+            asked,
+            '{"model": null, "platform": null, "backend": null, "device": null, "browser": null,
+              "browser_version": null, "runtime": null, "options": null, "inputs_path": null}'
+        ) AS work,
+        json_merge_patch(work, '{"precision": null}')::VARCHAR AS work_in_any_precision,
+        concat_ws('_', asked->>'browser_version', asked->>'runtime') AS versions_asked -- where they were asked for
+    FROM asked
+), newest AS MATERIALIZED (
+    SELECT
+        measured.* EXCLUDE (runtime, browser_version), model, work::VARCHAR AS work, work_in_any_precision,
+        concat_ws(
+            '_',
+            CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END,
+            CASE WHEN browser IS NOT NULL AND backend NOT IN ('ort_web', hardware_type) THEN backend END,
+            browser, nullif(versions_asked, ''),
+            CASE WHEN options <> '{}' THEN options::VARCHAR END,
+            CASE WHEN software THEN 'software' END
+        ) AS platform
+    FROM performance_results_view AS measured
+    JOIN points USING (case_id)
+    WHERE throughput_items_per_second IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
+), on_cpu AS (
+    SELECT machine_id, model, work_in_any_precision, throughput_items_per_second AS cpu_items_per_second
+    FROM newest
+    WHERE hardware_type = 'cpu' AND backend = 'pytorch' AND options = '{}' AND precision = 'fp32'
+), width AS (
+    SELECT
+        machine_id, model_family, weights, scale, work, count(DISTINCT platform) AS platforms,
+        count(DISTINCT model) AS models_of_row
+    FROM newest
+    GROUP BY ALL
+), compared AS (
+    SELECT
+        newest.*, models_of_row, throughput_items_per_second / cpu_items_per_second AS speedup,
+        count(*) OVER (PARTITION BY machine_id, model_family, work, model) = platforms AS has_all
+    FROM newest
+    JOIN width USING (machine_id, model_family, weights, scale, work)
+    LEFT JOIN on_cpu USING (machine_id, model, work_in_any_precision)
+), averaged AS (
+    SELECT
+        model_family, task, mode, weights, scale, precision, batch_size, length, threads,
+        json_merge_patch(
+            work,
+            '{"task": null, "mode": null, "precision": null, "batch_size": null, "length": null, "threads": null}'
+        )::VARCHAR AS rest,
+        nullif(rest, '{"cache":"cold","dims":{},"isolation":"process","outputs":"host","seed":0}') AS settings,
+        machine_id, platform,
+        count(*) FILTER (WHERE has_all) AS models,
+        any_value(models_of_row) - models AS models_left_out,
+        avg(throughput_items_per_second) FILTER (WHERE has_all) AS mean_items_per_second,
+        CASE
+            WHEN count(speedup) FILTER (WHERE has_all) = models THEN exp(avg(ln(speedup)) FILTER (WHERE has_all))
+        END AS speedup_vs_cpu
+    FROM compared
+    GROUP BY
+        model_family, task, mode, weights, scale, precision, batch_size, length, threads, work, machine_id, platform
+)
+FROM (
+    PIVOT averaged
+    ON platform
+    USING any_value(mean_items_per_second) AS mean_items_per_second, any_value(speedup_vs_cpu) AS speedup_vs_cpu
+    GROUP BY
+        model_family, task, mode, weights, scale, precision, batch_size, length, threads, settings, machine_id,
+        models, models_left_out
+)
+ORDER BY machine_id, model_family, task, mode, weights, scale, precision, batch_size, length, threads, settings;

@@ -1,0 +1,1 @@
+// Nothing: `chromedriver` is on the PATH already.
