@@ -8,6 +8,7 @@ coverage.py  coverage
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 look.py      doctor, models, show, query
+history.py   anomalies, trends
 upkeep.py    db
 """
 
@@ -34,6 +35,8 @@ _VERBS = {
     "attach": "measure",
     "show": "look",
     "query": "look",
+    "anomalies": "history",
+    "trends": "history",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say
