@@ -28,12 +28,12 @@ def anomaly_lines(findings: Findings, again: Sequence[Again] | None) -> Renderab
     if findings.anomalies:
         lines += [_anomaly_table(findings.anomalies, again), Text()]
     lines += [Text(one_line(text), style="dim") for text in _not_judged(findings.not_judged)]
-    found, most = len(findings.anomalies), 1 - findings.confidence
+    found = len(findings.anomalies)
     lines.append(
         Text(
             f"{found or 'No'} {'anomaly' if found == 1 else 'anomalies'} in {_count(findings.rounds, 'round')} of "
-            f"{_count(len(findings.subjects), 'case')}. {_count(findings.tests, 'test')}, each at {findings.each:.4%}: "
-            f"of runs without anything odd at most {most:.2g} have a false alarm."
+            f"{_count(len(findings.subjects), 'case')}; {_count(findings.tests, 'test')}, so strict that of runs "
+            f"without anything odd at most {1 - findings.confidence:.2g} have a false alarm."
         )
     )
     if again:
@@ -164,9 +164,16 @@ def trend_lines(trends: Sequence[Trend]) -> RenderableType:
 def _reading(trends: Sequence[Trend]) -> Text:
     judged = [trend for trend in trends if trend.reason is None]
     few = len(trends) - len(judged)
-    told = f"{sum(bool(trend.changes) for trend in judged)} of {_count(len(judged), 'case')} changed"
-    told += f", at a level of {LEVEL:.0%} each: so many of those without a change show one by chance."
-    return Text(told + (f" {few} with fewer than {LEAST_RUNS} runs, of which nothing is said." if few else ""))
+    lines = []
+    if judged:
+        changed = sum(bool(trend.changes) for trend in judged)
+        lines.append(
+            f"{changed} of {_count(len(judged), 'case')} changed, at a level of {LEVEL:.0%} each: so many of those "
+            "without a change show one by chance."
+        )
+    if few:
+        lines.append(f"Of {_count(few, 'case')} with fewer than {LEAST_RUNS} runs nothing is said.")
+    return Text(" ".join(lines))
 
 
 def _change_sentence(one: Change) -> str:
