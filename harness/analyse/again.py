@@ -14,6 +14,8 @@ from harness.core.rounds import Round
 from harness.core.statistics import median
 
 AgainVerdict = Literal["confirmed", "not_confirmed", "undecided"]
+# How near to the odd median is near: within a quarter of its way from the usual, or what Rounds differ by anyway.
+_PART_OF_THE_WAY = 0.25
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ def _median_again(findings: Findings, anomaly: Anomaly, second: Subject, least: 
     if expected is None or anomaly.value is None or not medians:
         return Again(anomaly, "undecided", "its new rounds have no samples")
     now = median(medians)
-    half = math.log(expected.high / expected.low) / 2
+    half, center = math.log(expected.high / expected.low) / 2, math.sqrt(expected.high * expected.low)
+    near = max(half, _PART_OF_THE_WAY * abs(math.log(anomaly.value / center)))
     above = anomaly.value > expected.high
     usual = expected.low <= now <= expected.high
     beyond = now >= anomaly.value if above else now <= anomaly.value
-    odd = beyond or abs(math.log(now / anomaly.value)) <= half
+    odd = beyond or abs(math.log(now / anomaly.value)) <= near
     told = (
         f"the median of {len(medians)} new rounds is {now:.4g} ms: it was {anomaly.value:.4g} ms, and "
         f"{expected.low:.4g} to {expected.high:.4g} ms was expected"

@@ -97,12 +97,20 @@ class Subject:
     def expected(self, one: Round, least: int, confidence: float) -> Expected | None:
         """Where the median of this Round would be, by all other Rounds."""
         runs: dict[str, list[float]] = {}
-        clock = self.clock or ""
-        for past in self.same(one):
-            if past.outcome == "ok" and clock in past.medians_ms:
-                runs.setdefault(past.run_id, []).append(past.medians_ms[clock])
+        for past, value in self.comparable(one):
+            runs.setdefault(past.run_id, []).append(value)
         own = [median(found) for other in self.ok if other is not one and (found := self.samples_ms(other))]
         return expected_of(list(runs.values()), own, least, confidence)
+
+    def comparable(self, one: Round) -> list[tuple[PastRound, float]]:
+        """Rounds of other Runs with the same versions that were ok and measured in the same clock, and their medians in
+        milliseconds."""
+        clock = self.clock or ""
+        return [
+            (past, past.medians_ms[clock])
+            for past in self.same(one)
+            if past.outcome == "ok" and clock in past.medians_ms
+        ]
 
 
 @dataclass(frozen=True)
@@ -195,12 +203,12 @@ def _prepare(subject: Subject, least: int) -> _Prepared:
 
 
 def _too_short(subject: Subject, one: Round, least: int) -> str:
-    there = sum(past.outcome == "ok" for past in subject.same(one)) + len(subject.ok) - 1
-    others = len(subject.past) - len(subject.same(one))
-    reason = f"history too short: {there} of {least} other rounds"
+    comparable = len(subject.comparable(one))
+    others = sum(past.outcome == "ok" for past in subject.past) - comparable
+    reason = f"history too short: {comparable + len(subject.ok) - 1} of {least} other rounds"
     if subject.point.versions is None and others:
         return f"{reason} (the versions of this run are not known)"
-    return f"{reason}; {others} had other versions" if others else reason
+    return f"{reason}; {others} had other versions or another clock" if others else reason
 
 
 def _outlier(subject: Subject, one: Round, least: int, confidence: float) -> Anomaly | None:

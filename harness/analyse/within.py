@@ -51,7 +51,7 @@ def why_no_modes(samples: Sequence[float]) -> str | None:
     """Why nothing can be said about modes, in words; None where it can."""
     independent = effective_n(_thinned(samples)) if samples else 0
     if independent < LEAST_FOR_DIP:
-        return f"{len(samples)} samples, worth {independent:.0f} independent ones, of {LEAST_FOR_DIP} needed"
+        return f"too few independent samples: {len(samples)} are worth {independent:.0f} of {LEAST_FOR_DIP}"
     return None
 
 
@@ -81,14 +81,11 @@ def two_modes(samples: Sequence[float], confidence: float) -> Modes | None:
 
 def why_no_drift(samples: Sequence[float]) -> str | None:
     """Why nothing can be said about drift, in words; None where it can."""
-    blocks = _blocks(samples)
-    if blocks < _LEAST_BLOCKS:
-        least = _LEAST_BLOCKS * _INDEPENDENT_PER_BLOCK
-        return (
-            f"{len(samples)} samples, which depend on each other, make {blocks} of {_LEAST_BLOCKS} blocks"
-            if (len(samples) >= least)
-            else f"{len(samples)} of {least} samples"
-        )
+    least = _LEAST_BLOCKS * _INDEPENDENT_PER_BLOCK
+    if len(samples) < least:
+        return f"too few samples: {len(samples)} of {least}"
+    if (blocks := _blocks(samples)) < _LEAST_BLOCKS:
+        return f"too few independent samples: {len(samples)} make {blocks} of {_LEAST_BLOCKS} blocks"
     return None
 
 

@@ -73,15 +73,17 @@ def _valued(one: Anomaly, value: float | None) -> str:
 
 
 def _not_judged(found: Sequence[NotJudged]) -> list[str]:
-    """A line per kind and reason, with how many Rounds of how many Cases."""
+    """A line per kind and reason, with how many Rounds of how many Cases, and the details of the first."""
     groups: dict[tuple[str, str], list[NotJudged]] = {}
     for one in found:
-        groups.setdefault((one.kind, one.reason), []).append(one)
-    return [
-        f"not judged for {kind}: {_count(sum(len(one.rounds) for one in mine), 'round')} of "
-        f"{_count(len(mine), 'case')}: {reason}"
-        for (kind, reason), mine in groups.items()
-    ]
+        groups.setdefault((one.kind, one.reason.partition(":")[0]), []).append(one)
+    lines = []
+    for (kind, _), mine in groups.items():
+        rounds, cases = sum(len(one.rounds) for one in mine), len({one.case.case_id for one in mine})
+        reasons = list(dict.fromkeys(one.reason for one in mine))
+        more = f", and {len(reasons) - 1} like it" if len(reasons) > 1 else ""
+        lines.append(f"not judged for {kind}: {_count(rounds, 'round')} of {_count(cases, 'case')}: {reasons[0]}{more}")
+    return lines
 
 
 def anomalies_as_json(

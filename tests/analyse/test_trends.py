@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from harness.core.history import PastResult
 HEAVY = 3  # degrees of Student's t
 
 
-def past(run: int, latency_ms: float, case_id: str = "c", slug: str = "bert/cpu", **changes: object) -> PastResult:
+def past(run: int, latency_ms: float, case_id: str = "c", slug: str = "bert/cpu", **changes: Any) -> PastResult:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=run)
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "case_id": case_id, "slug": slug, "machine_id": "here", "run_id": f"r{run}", "started_at": at.isoformat(),
         "clock": "perf_counter", "latency_ms": latency_ms, "versions": {"torch": "2.1"}, "runtime": "torch@2.1",
         "browser_version": None,
     }  # fmt: skip
-    return PastResult(**{**fields, **changes})  # type: ignore[arg-type]
+    return PastResult(**{**fields, **changes})
 
 
 def steady(count: int, center_ms: float = 10.0, seed: int = 0) -> list[float]:
@@ -81,7 +82,7 @@ def test_the_same_history_gets_the_same_answer() -> None:
 
 
 def test_what_changed_in_versions_is_named() -> None:
-    def upgraded(run: int) -> dict[str, object]:
+    def upgraded(run: int) -> dict[str, Any]:
         return {"versions": {"torch": "2.2" if run >= 6 else "2.1", "harness": "1"}}
 
     latencies = [*steady(6, 10, 1), *steady(6, 13, 2)]
