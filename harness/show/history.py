@@ -11,13 +11,14 @@ from rich.text import Text
 from harness.analyse.again import Again, counts
 from harness.analyse.anomalies import Anomaly, Findings, NotJudged
 from harness.analyse.differences import VersionChange
-from harness.analyse.trends import LEAST_RUNS, LEVEL, Change, Trend
+from harness.analyse.trends import LEAST_CHANGE, LEAST_RUNS, LEVEL, Change, Trend
 from harness.core.text import one_line
 from harness.show.table import duration, mark, or_dash, times
 
 _VERDICTS = {"confirmed": "[red]confirmed[/red]", "not_confirmed": "not confirmed", "undecided": "undecided"}
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 40
+_LEAST_SPAN = math.log(1.2)
 _DIGESTS = {"artifact": "the artifact", "loop": "the measuring code"}  # nobody reads digests
 _METHOD = "binary segmentation with the energy statistic, 999 seeded shuffles"
 
@@ -170,8 +171,8 @@ def _reading(trends: Sequence[Trend]) -> Text:
     if judged:
         changed = sum(bool(trend.changes) for trend in judged)
         lines.append(
-            f"{changed} of {_count(len(judged), 'case')} changed, at a level of {LEVEL:.0%} each: so many of those "
-            "without a change show one by chance."
+            f"{changed} of {_count(len(judged), 'case')} changed by {LEAST_CHANGE - 1:.0%} or more, at a level of "
+            f"{LEVEL:.0%} each: at most so many of those without a change show one by chance."
         )
     if few:
         lines.append(f"Of {_count(few, 'case')} with fewer than {LEAST_RUNS} runs nothing is said.")
@@ -193,12 +194,13 @@ def _version_change(one: VersionChange) -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar per value above 0, the last forty of them, by its logarithm between the least and the largest."""
+    """A bar per value above 0, the last forty of them, by its logarithm between the least and the largest.
+
+    The bars span at least 20 %: a percent of noise would look like mountains.
+    """
     logs = [math.log(value) for value in values[-_MOST_BARS:]]
-    low, high = min(logs), max(logs)
-    if high == low:
-        return _BARS[0] * len(logs)
-    return "".join(_BARS[round((log - low) / (high - low) * (len(_BARS) - 1))] for log in logs)
+    middle, span = (max(logs) + min(logs)) / 2, max(max(logs) - min(logs), _LEAST_SPAN)
+    return "".join(_BARS[round(((log - middle) / span + 0.5) * (len(_BARS) - 1))] for log in logs)
 
 
 def trends_as_json(trends: Sequence[Trend]) -> dict[str, object]:
@@ -206,6 +208,7 @@ def trends_as_json(trends: Sequence[Trend]) -> dict[str, object]:
     return {
         "level": LEVEL,
         "least_runs": LEAST_RUNS,
+        "least_change": LEAST_CHANGE,
         "method": _METHOD,
         "trends": [
             {

@@ -21,7 +21,7 @@ def printed(what: RenderableType, width: int = 200) -> str:
 
 @pytest.mark.parametrize(
     ("values", "bars"),
-    [([1, 2, 4, 8], "▁▃▆█"), ([5, 5, 5], "▁▁▁"), ([3], "▁"), ([1, 128, 2], "▁█▂")],  # by the logarithm
+    [([1, 2, 4, 8], "▁▃▆█"), ([5, 5, 5], "▅▅▅"), ([3], "▅"), ([1, 128, 2], "▁█▂"), ([100, 101], "▄▅")],
 )
 def test_a_sparkline_has_a_bar_per_run(values: list[float], bars: str) -> None:
     assert sparkline(values) == bars
@@ -72,7 +72,7 @@ def test_a_change_has_its_place_and_versions_beneath() -> None:
     assert "2.0" in told and "(run r5) and 2026-01-07T00:00 (run r6)" in told
     assert "the artifact changed, torch 2 → 3" in told
     assert "machine" in told and "elsewhere" in told and "3 of 8 runs" in told
-    assert "1 of 1 case changed, at a level of 5% each" in told
+    assert "1 of 1 case changed by 5% or more, at a level of 5% each" in told
     assert "Of 1 case with fewer than 8 runs nothing is said." in told
     found = trends_as_json(trends)["trends"]
     assert isinstance(found, list)
