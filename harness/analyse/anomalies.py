@@ -259,11 +259,13 @@ def held_back(run: Run, one: Round) -> list[str]:
     """What tells that the processor was held back while this Round ran, or while its Run did, in sentences."""
     found = []
     share: Any = one.provenance.get("steal_share")
-    if isinstance(share, int | float) and not isinstance(share, bool) and share > 0:
+    stolen = isinstance(share, int | float) and not isinstance(share, bool) and share > 0
+    if stolen:
         found.append(f"during it the host of this virtual machine took {share:.1%} of its CPU")
-    quiet = run.machine.get("quiet") or {}
-    for finding in (quiet.get("end") or {}).get("findings") or []:
-        if finding.get("code") in _HELD_BACK and not (found and finding["code"] == "steal"):
+    sittings = [*(run.machine.get("quiet_before") or []), run.machine.get("quiet") or {}]
+    told = [finding for quiet in sittings for finding in (quiet.get("end") or {}).get("findings") or []]
+    for finding in told:
+        if finding.get("code") in _HELD_BACK and not (stolen and finding["code"] == "steal"):
             found.append(f"over the run {finding['text']}")
     return found
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import absolute, db_option, json_option, stdout_console
+from harness.cli.options import DEFAULT_DB, absolute, db_option, json_option, stdout_console
 from harness.cli.running import carry_out, leaving_nothing
 from harness.core.errors import UserMistake
 
@@ -141,7 +141,13 @@ def _run(plan: Plan, db: Path) -> Outcome:
     command = shlex.join(["harness", *sys.argv[1:]])
     with closing(Progressing(Console(stderr=True))) as watcher:
         place = Workplace(absolute(db), RealExecutors(), watcher)
-        return carry_out(run_plan(plan, place, command))
+        try:
+            return carry_out(run_plan(plan, place, command))
+        except KeyboardInterrupt:
+            if watcher.run_id is not None:
+                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
+                watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{where}")
+            raise
 
 
 @click.command()

@@ -39,7 +39,7 @@ def verdicts(first: Sequence[Round], second: Sequence[Round] | None) -> list[str
     ],
 )
 def test_an_outlier_is_confirmed_where_the_new_median_goes_with_it(now: list[float], verdict: str) -> None:
-    ((second),) = again(rounds(*ODD), rounds(*now))
+    (second,) = again(rounds(*ODD), rounds(*now))
     assert second.verdict == verdict, second.reason
     assert "was expected" in second.reason
 
@@ -47,7 +47,7 @@ def test_an_outlier_is_confirmed_where_the_new_median_goes_with_it(now: list[flo
 def test_nothing_new_decides_nothing() -> None:
     assert verdicts(rounds(*ODD), None) == ["undecided"]
     failed = [round_at(n, (), outcome="failed", code="crashed", reason="x", verdict=None) for n in (1, 2)]
-    ((second),) = again(rounds(*ODD), failed)
+    (second,) = again(rounds(*ODD), failed)
     assert (second.verdict, second.reason) == ("undecided", "none of its 2 new rounds was ok (crashed)")
 
 
@@ -91,7 +91,7 @@ def test_too_few_new_samples_decide_nothing_about_a_shape() -> None:
 )  # fmt: skip
 def test_an_answer_is_confirmed_where_it_is_given_again(now: float, verdict: str) -> None:
     first = [round_at(n, noise(n), verdict=verdict_of(5e-4)) for n in (1, 2)]
-    ((second),) = again(first, [round_at(n, noise(n), verdict=verdict_of(now)) for n in (1, 2)])
+    (second,) = again(first, [round_at(n, noise(n), verdict=verdict_of(now)) for n in (1, 2)])
     assert second.verdict == verdict, second.reason
 
 
@@ -102,7 +102,7 @@ def verdict_of(max_abs: float) -> Any:
 def test_an_answer_of_another_artifact_decides_nothing() -> None:
     first = [round_at(1, noise(1), verdict=verdict(5e-4))]
     other = round_at(1, noise(1), verdict=verdict(5e-4), provenance={"artifact": "new"})
-    ((second),) = again(first, [other])
+    (second,) = again(first, [other])
     assert second.verdict == "undecided" and "artifact" in second.reason
 
 
@@ -110,7 +110,7 @@ def test_a_failure_is_confirmed_by_one_and_its_absence_says_how_little_it_says()
     failed = round_at(2, (), outcome="failed", code="crashed", reason="x", verdict=None)
     first = [*rounds(10.0), failed]
     assert verdicts(first, [*rounds(10.0), failed]) == ["confirmed"]
-    ((second),) = again(first, rounds(10.0, 10.0, 10.0))
+    (second,) = again(first, rounds(10.0, 10.0, 10.0))
     # Three Rounds go well with a chance of 5 % where 1 - 0.05^(1/3) = 63 % fail.
     assert second.verdict == "not_confirmed" and "63% of rounds is not excluded" in second.reason
     assert counts([second]) == {"confirmed": 0, "not_confirmed": 1, "undecided": 0}

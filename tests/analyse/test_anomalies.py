@@ -42,7 +42,7 @@ def test_a_quiet_run_has_no_anomaly_and_says_what_was_judged() -> None:
 
 def test_a_round_off_its_history_is_an_outlier_with_what_was_expected() -> None:
     findings = found(rounds(10.0, 17.0, 9.95), history(*QUIET_HISTORY))
-    ((anomaly),) = findings.anomalies
+    (anomaly,) = findings.anomalies
     assert (anomaly.kind, anomaly.number, anomaly.what) == ("outlier", 2, "latency_median_ms")
     assert anomaly.value == pytest.approx(17, rel=0.02) and anomaly.expected is not None
     assert 8 < anomaly.expected[0] < 9.9 and 10.2 < anomaly.expected[1] < 13
@@ -68,7 +68,7 @@ def test_rounds_of_the_run_itself_are_a_history_where_there_is_no_other() -> Non
 def test_a_history_that_is_too_short_is_said_and_not_judged() -> None:
     findings = found(rounds(10.0, 30.0, 10.0), [])
     assert findings.anomalies == ()
-    ((left),) = findings.not_judged
+    (left,) = findings.not_judged
     assert (left.kind, left.rounds, left.reason) == (
         "outlier", (1, 2, 3), "history too short: 2 of 3 other rounds"
     )  # fmt: skip
@@ -112,10 +112,11 @@ RISING = tuple(np.array(noise(1, 120)) * np.linspace(1, 1.3, 120))
 def test_a_rise_is_a_drift_without_evidence_and_throttling_with_it() -> None:
     assert kinds(found([round_at(1, RISING)], [])) == [("drift", 1)]
     stolen = round_at(1, RISING, provenance={"artifact": "abc", "steal_share": 0.12})
-    ((anomaly),) = found([stolen], []).anomalies
+    (anomaly,) = found([stolen], []).anomalies
     assert anomaly.kind == "throttling" and "took 12.0% of its CPU" in anomaly.sentence
     hot = {"end": {"findings": [{"code": "throttled", "text": "the processor throttled itself 7 times, from heat"}]}}
-    ((anomaly),) = found([round_at(1, RISING)], [], judged_run(quiet=hot)).anomalies
+    assert kinds(found([round_at(1, RISING)], [], judged_run(quiet_before=[hot]))) == [("throttling", 1)]
+    (anomaly,) = found([round_at(1, RISING)], [], judged_run(quiet=hot)).anomalies
     assert anomaly.kind == "throttling" and anomaly.sentence.endswith("throttled itself 7 times, from heat")
     assert anomaly.value == pytest.approx(1.3, rel=0.04) and anomaly.expected == (1 / 1.05, 1.05)
 
@@ -127,7 +128,7 @@ def test_noise_that_holds_nothing_back_is_no_evidence() -> None:
 
 def test_a_fall_is_never_throttling() -> None:
     stolen = round_at(1, RISING[::-1], provenance={"artifact": "abc", "steal_share": 0.12})
-    ((anomaly),) = found([stolen], []).anomalies
+    (anomaly,) = found([stolen], []).anomalies
     assert anomaly.kind == "drift" and "not warm yet" in anomaly.sentence
 
 
@@ -141,7 +142,7 @@ def test_too_few_samples_are_not_judged_for_what_needs_more() -> None:
 
 def test_another_answer_is_told_once_with_all_its_rounds() -> None:
     mine = [round_at(n, noise(n), verdict=verdict(5e-4)) for n in (1, 2, 3)]
-    ((anomaly),) = found(mine, history(*QUIET_HISTORY)).anomalies
+    (anomaly,) = found(mine, history(*QUIET_HISTORY)).anomalies
     assert (anomaly.kind, anomaly.number, anomaly.also, anomaly.what) == ("output_changed", 1, (2, 3), "max_abs")
     assert (anomaly.value, anomaly.expected) == (5e-4, (1e-6, 1e-6))
     assert "9 earlier rounds of the same artifact" in anomaly.sentence
@@ -155,7 +156,7 @@ def test_an_answer_that_wavers_within_a_run_is_told() -> None:
 
 def test_a_changed_runtime_is_named_with_the_changed_answer() -> None:
     past = history(*QUIET_HISTORY, versions={"torch": "2.12.0"}, runtime={"torch": "2.12.0"})
-    ((anomaly),) = found([round_at(1, noise(1), verdict=verdict(cosine=0.99))], past).anomalies
+    (anomaly,) = found([round_at(1, noise(1), verdict=verdict(cosine=0.99))], past).anomalies
     assert anomaly.what == "cosine" and anomaly.sentence.endswith("meanwhile torch 2.12.0 → 2.13.0")
 
 
@@ -181,7 +182,7 @@ def test_a_later_run_is_nothing_to_be_compared_with() -> None:
 
 def test_a_failure_among_rounds_that_went_well_is_flaky_whether_here_or_before() -> None:
     failed = round_at(2, (), outcome="failed", code="crashed", reason="SIGSEGV", verdict=None)
-    ((anomaly),) = found([rounds(10.0)[0], failed], history(*QUIET_HISTORY)).anomalies
+    (anomaly,) = found([rounds(10.0)[0], failed], history(*QUIET_HISTORY)).anomalies
     assert (anomaly.kind, anomaly.number, anomaly.value) == ("flaky", 2, None)
     assert "crashed: SIGSEGV" in anomaly.sentence and "1 of this run and 9 of other runs" in anomaly.sentence
     assert kinds(found([failed], history((10.0,)))) == [("flaky", 2)]
