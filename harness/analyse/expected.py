@@ -49,9 +49,9 @@ def expected_of(
     False alarms of one Round at confidence 0.95 (20,000 simulations each, lognormal, three Rounds per Run; Runs differ
     1, 2 and 5 times as much as Rounds): from one Run 1.1, 4.8 and 27 %, from two 0.4, 2.0 and 8.6 %, from three 0.4,
     1.9 and 5.1 %, from five 0.3, 2.2 and 4.4 %, from ten 5.2, 5.2 and 5.2 %. At 0.9995, from one, two, three, five and
-    ten Runs: at most 0.01, 0.02, 0.01, 0.01 and 0.08 % where Runs differ up to twice as much, and 0.50, 0.35, 0.26, 0.14
-    and 0.06 % where five times. With Student's t of three degrees as noise 6.3 % at 0.95 from ten Runs, 1.8 % and less
-    from two to nine that differ up to twice as much.
+    ten Runs: at most 0.01, 0.02, 0.01, 0.01 and 0.08 % where Runs differ up to twice as much, and 0.50, 0.35, 0.26,
+    0.14 and 0.06 % where five times. With Student's t of three degrees as noise 6.3 % at 0.95 from ten Runs, 1.8 % and
+    less from two to nine that differ up to twice as much.
     """
     runs = [[math.log(value) for value in run] for run in others if run and min(run) > 0]
     own = [math.log(value) for value in siblings if value > 0]

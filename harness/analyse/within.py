@@ -97,9 +97,9 @@ def drift(samples: Sequence[float], confidence: float) -> Drift | None:
     from differences, which neither a drift nor a step moves.
 
     False alarms at confidence 0.95 (400 simulated Rounds each, n = 40 … 400): AR(1) with phi = 0, 0.5, 0.8, 0.9 below
-    0.3, 0.8, 1.3, 2.8 %, with 0.95 5.3 %; exponential 1.8 %. At 0.995 with 0.9 up to 0.5 %, but with 0.95 2.3 %. A Round that wanders by 10 % under 10 % of white noise has
-    really another speed at its end: 27 %. Found: a rise of 20 % with 5 % noise 96 % with 100 Samples; a step of 30 %
-    half way with 3 % noise 96 %.
+    0.3, 0.8, 1.3, 2.8 %, with 0.95 5.3 %; exponential 1.8 %. At 0.995 with 0.9 up to 0.5 %, but with 0.95 2.3 %. A
+    Round that wanders by 10 % under 10 % of white noise has really another speed at its end: 27 %. Found: a rise of
+    20 % with 5 % noise 96 % with 100 Samples; a step of 30 % half way with 3 % noise 96 %.
     """
     blocks = _blocks(samples)
     if blocks < _LEAST_BLOCKS or min(samples) <= 0:
