@@ -9,7 +9,7 @@ from harness.core.statistics import mean, t_quantile
 # Rounds nearer than half a percent cannot be told apart: a Sample is a hundred steps of the clock.
 LEAST_SPREAD = 0.005
 # A few Runs may be alike by accident, and a variance from them is often far too small: at the confidence that many
-# tests ask for, intervals from three Runs held seven times less than promised. Ten show how Runs differ.
+# tests ask for, intervals from three Runs missed up to seven times as often as promised. Ten show how Runs differ.
 _RUNS_THAT_SHOW_IT = 10
 # Until then: at least twice as much as the Rounds within one, which costs sensitivity, not truth.
 _ASSUMED_RUNS_TO_ROUNDS = 2.0
