@@ -25,7 +25,7 @@ from native.varied import Draws, Inputs, Varied
 Emit = Callable[[Event], None]
 Deliver = Callable[[str], Outputs]
 # Two clocks are held against each other for at least so long: what a message needs is then far below a hundredth.
-LEAST_STRETCH_NS = 2_000_000_000
+LEAST_STRETCH_NS = 3_000_000_000
 TICKS = 40
 # Of a Round's slice; twice as long where there would be too few pairs.
 SHARE = 0.5
@@ -132,15 +132,18 @@ class _Audit:
 
     def run(self, inputs: Inputs) -> int:
         """One run on these inputs, in nanoseconds."""
+        taken = self.timed(inputs)
+        self.watch.tick()
+        return taken
+
+    def timed(self, inputs: Inputs) -> int:
         session, now = self.session, self.watch.clock.now
         if isinstance(session, TakesInputs):
             session.give(inputs)
         session.drop_outputs()
         started = now()
         session.run()
-        taken = now() - started
-        self.watch.tick()
-        return taken
+        return now() - started
 
     def enough(self, limit_ns: int) -> bool:
         elapsed_ns = self.watch.elapsed_ns()
@@ -176,14 +179,15 @@ class _Audit:
     def _vary(self, before: Inputs, timed: Inputs) -> None:
         """Both are new, as what is repeated has been there twice: a memory of one answer is no help here."""
         try:
-            self.run(before)
-            self.watch.pending["varied"].append(self.run(timed))
+            self.timed(before)
+            self.watch.pending["varied"].append(self.timed(timed))
         except Exception as error:  # whatever a library raises for inputs that our rule should not have made
             self.no_others = f"the varied inputs were refused: {as_outcome('inference_failed', error)}"
             return
         if self.compared < MOST_COMPARED:
             self.compared += 1
             self.same += self._bytes() == self._answer
+        self.watch.tick()
 
     def _bytes(self) -> list[bytes]:
         return [array.tobytes() for _, array in self.session.outputs()]

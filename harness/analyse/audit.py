@@ -20,9 +20,9 @@ Number = float | int | None
 # Repeating may be quicker by this share: the caches of a CPU know what was there a moment ago. Loadgen's TEST04 allows
 # the same, and twice as much below 0.2 ms; here the whole interval must lie beyond, so short runs need no more.
 QUICKER_SHARE = 0.10
-# Two clocks may differ by this share. Over two seconds the quickest messages of the first third and of the last arrive
-# within a few milliseconds alike (0.3 %), and crystals differ by 0.01 %; a clock that is off by more than this would be
-# a larger error than what the loop calls narrow.
+# Two clocks may differ by this share. Over three seconds the quickest messages of the first third and of the last arrive
+# alike within a few milliseconds (11 at most, seen from a page on a busy machine: 0.4 %), and crystals differ by 0.01 %;
+# a clock that is off by more than this would be a larger error than what the loop calls narrow.
 CLOCK_SHARE = 0.02
 LEAST_TICKS = 6
 LEAST_SPAN_NS = 1_000_000_000
