@@ -16,8 +16,9 @@ import { Draws, Varied } from './varied.js';
 // Two clocks are held against each other for at least so long: what a message needs is then far below a hundredth.
 const LEAST_STRETCH_NS = 3e9;
 const TICKS = 40;
-// Of a Round's slice; twice as long where there would be too few pairs.
+// Of a Round's slice; where a slow model would have too few pairs, so many slices at most.
 const SHARE = 0.5;
+const MOST_SLICES = 4;
 const WARM = 5;
 const ENOUGH_PAIRS = 12;
 const MOST_PAIRS = 1_000;
@@ -43,7 +44,7 @@ export async function auditRuns(message, session, clock, deliver, emit) {
   const watch = new Watch(clock, emit, Math.max(LEAST_STRETCH_NS, SHARE * message.policy.slice_ns));
   const audit = new Audit(session, watch, session.give ? await readInputs(message) : []);
   await audit.warm();
-  const limit_ns = Math.max(watch.stretch_ns, message.policy.slice_ns);
+  const limit_ns = Math.max(watch.stretch_ns, MOST_SLICES * message.policy.slice_ns);
   while (!audit.enough(limit_ns)) await audit.pair();
   await audit.run(audit.frozen);
   delivered.push(await deliver('last'));
@@ -171,8 +172,9 @@ class Audit {
   }
 
   async repeat() {
-    await this.run(this.frozen);
-    this.watch.pending.repeated.push(await this.run(this.frozen));
+    await this.timed(this.frozen);
+    this.watch.pending.repeated.push(await this.timed(this.frozen));
+    await this.watch.tick();
   }
 
   /**

@@ -27,8 +27,9 @@ Deliver = Callable[[str], Outputs]
 # Two clocks are held against each other for at least so long: what a message needs is then far below a hundredth.
 LEAST_STRETCH_NS = 3_000_000_000
 TICKS = 40
-# Of a Round's slice; twice as long where there would be too few pairs.
+# Of a Round's slice; where a slow model would have too few pairs, so many slices at most.
 SHARE = 0.5
+MOST_SLICES = 4
 WARM = 5
 ENOUGH_PAIRS = 12
 MOST_PAIRS = 1_000
@@ -46,7 +47,7 @@ def audit_runs(session: Session, message: CaseMessage, clock: Clock, emit: Emit,
     watch = _Watch(clock, emit, stretch_ns=round(max(LEAST_STRETCH_NS, SHARE * message.policy.slice_ns)))
     audit = _Audit(session, watch, read_inputs(message) if isinstance(session, TakesInputs) else {})
     audit.warm()
-    limit_ns = max(watch.stretch_ns, message.policy.slice_ns)
+    limit_ns = max(watch.stretch_ns, MOST_SLICES * message.policy.slice_ns)
     while not audit.enough(limit_ns):
         audit.pair()
     audit.run(audit.frozen)
@@ -173,8 +174,9 @@ class _Audit:
         return before, timed
 
     def _repeat(self) -> None:
-        self.run(self.frozen)
-        self.watch.pending["repeated"].append(self.run(self.frozen))
+        self.timed(self.frozen)
+        self.watch.pending["repeated"].append(self.timed(self.frozen))
+        self.watch.tick()
 
     def _vary(self, before: Inputs, timed: Inputs) -> None:
         """Both are new, as what is repeated has been there twice: a memory of one answer is no help here."""

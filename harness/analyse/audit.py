@@ -20,9 +20,9 @@ Number = float | int | None
 # Repeating may be quicker by this share: the caches of a CPU know what was there a moment ago. Loadgen's TEST04 allows
 # the same, and twice as much below 0.2 ms; here the whole interval must lie beyond, so short runs need no more.
 QUICKER_SHARE = 0.10
-# Two clocks may differ by this share. Over three seconds the quickest messages of the first third and of the last arrive
-# alike within a few milliseconds (11 at most, seen from a page on a busy machine: 0.4 %), and crystals differ by 0.01 %;
-# a clock that is off by more than this would be a larger error than what the loop calls narrow.
+# Two clocks may differ by this share. Over three seconds the quickest messages of the first third and of the last come
+# alike within a few milliseconds (11 at most, seen from a page on a busy machine: 0.4 %), and crystals differ by
+# 0.01 %; a clock that is off by more would be a larger error than what the loop calls narrow.
 CLOCK_SHARE = 0.02
 LEAST_TICKS = 6
 LEAST_SPAN_NS = 1_000_000_000
@@ -105,7 +105,7 @@ def _outputs(told: Mapping[str, Any]) -> Check:
 
 def _caching(one: Round, told: Mapping[str, Any]) -> Check:
     """By pairs, so that what drifts falls on both of a pair alike; short runs are added up until a clock sees them."""
-    compared, same = told.get("compared") or 0, told.get("same") or 0
+    compared, same = (value if _is_number(value := told.get(key)) else 0 for key in ("compared", "same"))
     step_ns = one.provenance.get("clock_step_ns")
     least_ns = _STEPS * step_ns if _is_number(step_ns) else 0
     ratios = _ratios(one.per_run_ns("repeated"), one.per_run_ns("varied"), least_ns)
@@ -118,7 +118,11 @@ def _caching(one: Round, told: Mapping[str, Any]) -> Check:
     if told.get("reason") and not ratios:
         return Check("not_possible", str(told["reason"]), numbers)
     if len(ratios) < LEAST_FOR_INTERVAL:
-        return Check("not_possible", f"{len(ratios)} pairs: fewer than an interval needs", numbers)
+        return Check(
+            "not_possible",
+            f"pairs of runs that the clock can show: {len(ratios)}, an interval needs {LEAST_FOR_INTERVAL}",
+            numbers,
+        )
     low, high = median_interval(ratios) or (0.0, float("inf"))
     numbers |= {"ratio": median(ratios), "low": low, "high": high, "allowed": 1 - QUICKER_SHARE}
     if high < 1 - QUICKER_SHARE:
@@ -153,7 +157,8 @@ def _drowned(one: Round) -> str | None:
 
 def _clock(told: Mapping[str, Any]) -> Check:
     """By two ticks, one of the first third and one of the last, those whose messages were the quickest of theirs."""
-    ticks = [tick for tick in told.get("ticks") or () if len(tick) == 3 and all(_is_number(each) for each in tick)]
+    found = told.get("ticks")
+    ticks = [tick for tick in found if _is_tick(tick)] if isinstance(found, list | tuple) else []
     if len(ticks) < LEAST_TICKS:
         return Check("not_possible", f"{len(ticks)} readings of two clocks", {"ticks": len(ticks)})
     third = len(ticks) // 3
@@ -168,6 +173,10 @@ def _clock(told: Mapping[str, Any]) -> Check:
         reason = f"the clock that times goes {said_ns / heard_ns:.3f} times as fast as the conductor's"
         return Check("failed", reason, numbers)
     return Check("passed", None, numbers)
+
+
+def _is_tick(value: Any) -> TypeGuard[Sequence[float]]:
+    return isinstance(value, list | tuple) and len(value) == 3 and all(_is_number(each) for each in value)
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

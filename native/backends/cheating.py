@@ -18,6 +18,7 @@ DESCRIBE = {
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,9 @@ def _slow_down_the_workers_clock() -> None:
     while (above := frame.f_back) is not None:
         frame = above
         if isinstance(clock := frame.f_locals.get("clock"), Clock):
-            began_ns = time.perf_counter_ns()
-            object.__setattr__(clock, "now", lambda: began_ns + int((time.perf_counter_ns() - began_ns) * _SLOW))
+            object.__setattr__(clock, "now", _slow_clock(time.perf_counter_ns()))
             return
+
+
+def _slow_clock(began_ns: int) -> Callable[[], int]:
+    return lambda: began_ns + int((time.perf_counter_ns() - began_ns) * _SLOW)
