@@ -127,8 +127,8 @@ export interface CaseMessage {
   policy: LoopPolicy;
   /** URL prefix of the runtime whose version was asked for; null: the page's own */
   runtime_base: string | null;
-  /** profile: the same model, its operators instead of samples */
-  purpose: 'timing' | 'profile' | 'coverage';
+  /** profile: operators instead of samples; audit: the frozen inputs against varied ones, and the clock */
+  purpose: 'timing' | 'profile' | 'audit' | 'coverage';
   /** placement is asked for in a Case's first Round only */
   first_round: boolean;
   /** load and run once without a word, then load the page again with this token */

@@ -1,5 +1,6 @@
 /**
  * The Round's story in a page: hello → prepare → load → first, warm, sample → outputs → placement → done.
+ * Where it audits: hello → prepare → load → one run, then the frozen inputs by turns with others → outputs → done.
  * Where it profiles: hello → prepare → load → runs without and with the profiler → outputs → done.
  *
  * Twin of `native/worker.py`. Whatever goes wrong is said: `failed` with a code, or `unsupported` with the reason.
@@ -10,6 +11,7 @@
  */
 
 import { RoundFailed, Unsupported, asOutcome, wordsOf } from './backends/seam.js';
+import { auditRuns } from './audit.js';
 import { calibrate } from './gpu/kernel.js';
 import { lookForLeaks, measureGpu, missing, shareOfClocks } from './besides.js';
 import { downloads } from './downloads.js';
@@ -171,6 +173,7 @@ async function measure(message, session, step_ns) {
   link.send({ event: 'note', kind: 'provenance', text: 'after load', data: { ...known, ...downloads() } });
   if (message.pause) await pause();
   if (message.purpose === 'profile') await profile(message, session);
+  else if (message.purpose === 'audit') await audit(message, session, step_ns);
   else await time(message, session, { step_ns, known });
   if (link.told !== null) panel.set('phase', link.told); // opened by hand: nobody else will say what came of it
 }
@@ -185,6 +188,18 @@ async function profile(message, session) {
   });
   for (const outputs of delivered) link.send(outputs);
   await link.sendLast({ event: 'done', stopped_by: 'profiled' });
+}
+
+/** @param {CaseMessage} message @param {Session} session @param {number} step_ns */
+async function audit(message, session, step_ns) {
+  await panel.show('audit');
+  const deliverFrom = (/** @type {'first' | 'last'} */ iteration) => deliver(message, session, iteration);
+  const clock = clockOf(session.clock, step_ns, () => performance.now());
+  link.keepAlive(false); // a beat could fall into a run; its own messages are signs of life
+  const delivered = await auditRuns(message, session, clock, deliverFrom, sayInLoop());
+  link.keepAlive(true);
+  for (const outputs of delivered) link.send(outputs);
+  await link.sendLast({ event: 'done', stopped_by: 'audited' });
 }
 
 /**

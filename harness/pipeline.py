@@ -14,6 +14,7 @@ from harness.core.nouns import Case, Plan
 from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.machine import fingerprint
 from harness.steps.advancing import Advance
+from harness.steps.auditing import answers_kept
 from harness.steps.devices import device_is_back, received, tell_device
 from harness.steps.fetching import fetch_all
 from harness.steps.one_round import do_round, now
@@ -56,7 +57,7 @@ async def resume_run(asked: str, workplace: Workplace) -> Outcome:
 async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Outcome:
     LiveStore(workplace.database).check()
     elsewhere = results_elsewhere(run.plan, workplace.database)
-    async with recording(run, history, workplace) as records:
+    async with recording(run, history, workplace) as records, answers_kept(run.plan.policy, history) as answers:
         workplace.watcher.started(run.run_id, run.plan, len(history))
         advance = Advance(history, workplace)
         plan = await fetch_all(await advance.prepared(run.plan), workplace)
@@ -68,7 +69,7 @@ async def _carry_out(run: Run, history: list[Round], workplace: Workplace) -> Ou
             await device_is_back(planned, workplace)
             workplace.watcher.round_started(planned, total)
             artifact = advance.artifacts[planned.case.case_id]
-            round_ = await do_round(planned, records.run, artifact, workplace, records.journal)
+            round_ = await do_round(planned, records.run, artifact, workplace, records.journal, answers)
             history.append(round_)
             await tell_device(planned, round_, workplace)
             mine = [earlier for earlier in history if earlier.case_id == round_.case_id]

@@ -58,7 +58,8 @@ class Profiled:
 
 class Session(Protocol):
     """One model on one device. The order of calls: prepare, load, (drop_outputs, run × k) × n, outputs, placement; in a
-    Round that profiles, `profile` once instead of placement."""
+    Round that profiles, `profile` once instead of placement; in one that audits, runs on other inputs before the last
+    outputs, where the session is one that `TakesInputs`."""
 
     runtime: dict[str, str]  # package → version of what is measured
 
@@ -100,6 +101,15 @@ class TellsMemory(Protocol):
 
     def memory(self) -> dict[str, int]:
         """Source → bytes, asked once, when all runs are over; a peak is one since before the model was loaded."""
+        ...
+
+
+@runtime_checkable
+class TakesInputs(Protocol):
+    """A Session that can be given other inputs once it is loaded, for the Round that audits."""
+
+    def give(self, inputs: dict[str, NDArray[Any]]) -> None:
+        """Host arrays by the Artifact's names, dtypes and shapes, for the runs from here on; never timed."""
         ...
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,6 +36,7 @@ from harness.core.events import (
     Samples,
 )  # fmt: skip
 from harness.core.wording import code_by_words
+from native.audit import audit_runs
 from native.loop import Clock, Work, perf_counter_clock, run_loop
 from native.seam import Session, TellsMemory, as_outcome
 
@@ -138,6 +140,10 @@ def _measure(session: Session, message: CaseMessage, clock: Clock, emit: Emit) -
     emit(Note(kind="provenance", text="after load", data=provenance))
     if message.purpose == "profile":
         return _profile(session, message, clock, emit)
+    if message.purpose == "audit":
+        for outputs in audit_runs(session, message, clock, emit, partial(_write_outputs, session, message)):
+            emit(outputs)
+        return Done(stopped_by="audited")
     pending: list[Outputs] = []
     work = Work(
         session.run,

@@ -34,7 +34,8 @@
  * @property {OperatorTime[]} operators
  *
  * @typedef {object} Session one model on one device. The order of calls: prepare, load, known, (dropOutputs, run) × n,
- *   outputs, placement, close; in a Round that profiles, profile once instead of placement, and runs after it
+ *   outputs, placement, close; in a Round that profiles, profile once instead of placement, and runs after
+ *   it; in one that audits, give and runs before the last outputs
  * @property {Record<string, string>} runtime package → version really loaded
  * @property {string} clock what `run` waits for, as `Samples.clock` names it: performance_now where the work is done
  *   on the CPU, await where a device is waited for until the outputs can be read
@@ -44,6 +45,8 @@
  * @property {() => Promise<Record<string, unknown>>} known provenance that is known only once it is loaded, such as
  *   {threads}; never timed
  * @property {() => void | Promise<void>} run one inference, until its outputs are there to be read: what is timed
+ * @property {(inputs: HostTensor[]) => void} [give] other inputs, for the runs from here on, where it takes tensors: by
+ *   the Artifact's names, dtypes and shapes, each with a buffer of its own; never timed
  * @property {() => void} dropOutputs frees the latest run's outputs; never timed
  * @property {() => HostTensor[] | Promise<HostTensor[]>} outputs of the latest run, in the order to be judged
  * @property {(() => Promise<GpuWork>) | undefined} [gpu] the same run without waiting for it, where a GPU computes and

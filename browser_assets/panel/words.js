@@ -47,6 +47,12 @@ export function phaseInWords({ phase, detail }) {
   return bytes > 0 ? `${size(bytes)} fetched` : '';
 }
 
+/** @type {Record<string, string>} */
+const PURPOSES = {
+  profile: 'time per operator, by the runtime\'s profiler: slower than what is measured',
+  audit: 'is the backend honest: the same inputs against others, and its clock against another',
+};
+
 /** @param {CaseMessage} message @returns {Row[]} */
 export function caseInWords({ case: asked, artifact, round_id, purpose }) {
   const { model, device, platform } = asked;
@@ -54,7 +60,7 @@ export function caseInWords({ case: asked, artifact, round_id, purpose }) {
   /** @type {[string, unknown][]} */
   const rows = [
     ['Model', `${model.name} (${[model.scale === 'full' ? '' : model.scale, `${model.weights} weights`].filter(Boolean).join(', ')})`],
-    ['Purpose', purpose === 'profile' ? 'time per operator, by the runtime\'s profiler: slower than what is measured' : null],
+    ['Purpose', PURPOSES[purpose] ?? null],
     ['Task', asked.mode === 'inference' ? asked.task : `${asked.task}, ${asked.mode}`],
     ['Platform', `${platform}${device === platform ? '' : ` on ${device}`}, by ${asked.backend}`],
     ['Precision', asked.precision],

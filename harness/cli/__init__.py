@@ -11,6 +11,7 @@ attaching.py what attach adds to SELECTION
 compare.py   compare, check, baseline
 look.py      doctor, models, show, query
 questions.py ask
+history.py   anomalies, trends
 upkeep.py    db
 """
 
@@ -42,6 +43,8 @@ _VERBS = {
     "baseline": "compare",
     "query": "look",
     "ask": "questions",
+    "anomalies": "history",
+    "trends": "history",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say

@@ -108,7 +108,8 @@ def _ways(jobs: int | None, drop: bool, seeing: Seeing) -> Ways:
 def _covered(selection: Selection, db: Path, seeing: Seeing, ways: Ways) -> Outcome:
     from harness.coverage import cover
 
-    if selection.rounds != 1 or selection.profile or selection.roofline or selection.memory_limit:
+    beyond = selection.profile, selection.audit, selection.roofline, selection.memory_limit
+    if selection.rounds != 1 or any(beyond):
         hint = "measure with `harness run`"
         raise UserMistake("not_timed", "coverage asks once, and times nothing", hint)
     if any(name.partition("@")[0] == "attached" for name in selection.browser):

@@ -16,6 +16,7 @@ from harness.cli.running import carry_out, leaving_nothing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.analyse.audit import Audit
     from harness.analyse.bottlenecks import Bottlenecks
     from harness.analyse.comparison import Comparison
     from harness.core.rounds import Run
@@ -87,6 +88,7 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     """Results of a run (default: the last); the beginning of a RUN_ID is enough."""
     from rich.markup import escape
 
+    from harness.analyse.audit import audits_of
     from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons, decided_pairs
     from harness.analyse.measured import measured_run
@@ -94,6 +96,7 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     from harness.cli.coverage import print_coverage, write_page
     from harness.core.errors import UserMistake
     from harness.show.as_json import run_as_json
+    from harness.show.audit import audits_as_json
     from harness.show.bottlenecks import profiles_as_json
     from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
@@ -106,27 +109,34 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     covers = run.plan.policy.purpose == "coverage"
     if (why or html) and not covers:
         raise UserMistake("not_coverage", f"run {run.run_id} times", "--why and --html are of `harness coverage`")
-    wanted = pairs or decides or run.plan.policy.profile or html or (covers and not as_json)
+    wanted = pairs or decides or run.plan.policy.profile or run.plan.policy.audit or html or (covers and not as_json)
     rounds = rounds_of(absolute(db), run.run_id) if wanted else []
     if html is not None:
         write_page(run, results, rounds, html)
     measured = measured_run(run, results, rounds)
-    compared, profiles = comparisons(decided_pairs(measured) or pairs, measured), profiles_of(rounds)
+    compared = comparisons(decided_pairs(measured) or pairs, measured)
+    profiles, audits = profiles_of(rounds), audits_of(rounds)
     if as_json:
-        more = {"comparisons": comparisons_as_json(compared), **memory_limit_as_json(run, results)}
+        more: dict[str, Any] = {"comparisons": comparisons_as_json(compared), **memory_limit_as_json(run, results)}
+        more["audits"] = audits_as_json(audits)
         click.echo(json.dumps(run_as_json(run, results, profiles_as_json(profiles), **more)))
         return 0
     stdout_console().print(f"run [bold]{run.run_id}[/bold] of {run.started_at}: {escape(run.command)}", highlight=False)
     if covers:
         print_coverage(results, rounds, why)
         return 0
-    print_run(run, results, compared, profiles)
+    print_run(run, results, compared, profiles, audits)
     return 0
 
 
-def print_run(run: Run, results: Results, compared: Sequence[Comparison], profiles: Mapping[str, Bottlenecks]) -> None:
-    """The table of a run; versions side by side, where there are several; profiles; what it means in a sentence."""
+def print_run(
+    run: Run, results: Results, compared: Sequence[Comparison], profiles: Mapping[str, Bottlenecks],
+    audits: Mapping[str, Audit],
+) -> None:  # fmt: skip
+    """The table of a run; versions side by side, where there are several; profiles; audits; what it means in a
+    sentence."""
     from harness.core.noise import noise_lines
+    from harness.show.audit import audit_lines
     from harness.show.bottlenecks import bottleneck_tables
     from harness.show.memory_limit import memory_limit_lines
     from harness.show.table import reading, results_table
@@ -138,6 +148,8 @@ def print_run(run: Run, results: Results, compared: Sequence[Comparison], profil
         console.print("", comparison_table(compared), sep="\n")
     if profiles:
         console.print("", bottleneck_tables(results, profiles), sep="\n")
+    if found := audit_lines(results, audits):
+        console.print("", *found, sep="\n", highlight=False, markup=False, soft_wrap=True)
     if answer := memory_limit_lines(run, results):
         console.print("", *answer, sep="\n", highlight=False, markup=False)
     console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)

@@ -218,25 +218,27 @@ def _carry_out(
 
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
+    from harness.analyse.audit import audits_of
     from harness.analyse.bottlenecks import profiles_of
     from harness.analyse.comparison import comparisons, decided_pairs
     from harness.analyse.measured import measured_run
     from harness.analyse.pairs import side_by_side
     from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
+    from harness.show.audit import audits_as_json
     from harness.show.bottlenecks import profiles_as_json
     from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
 
     measured = measured_run(outcome.run, outcome.results, outcome.rounds)
     compared = comparisons(decided_pairs(measured) or side_by_side(outcome.results), measured)
-    profiles = profiles_of(outcome.rounds)
+    profiles, audits = profiles_of(outcome.rounds), audits_of(outcome.rounds)
     if as_json:
-        more = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared)}
-        more |= memory_limit_as_json(outcome.run, outcome.results)
+        more: dict[str, Any] = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared)}
+        more |= {**memory_limit_as_json(outcome.run, outcome.results), "audits": audits_as_json(audits)}
         click.echo(json.dumps(run_as_json(outcome.run, outcome.results, profiles_as_json(profiles), **more)))
     else:
-        print_run(outcome.run, outcome.results, compared, profiles)
+        print_run(outcome.run, outcome.results, compared, profiles, audits)
     return exit_code(outcome)
 
 

@@ -138,6 +138,7 @@ _SELECTION = [
     ),
     click.option("--force", is_flag=True, default=None, help="Measure everything, whatever --incremental says."),
     click.option("--profile", is_flag=True, default=None, help="After the timing: which operators take how long."),
+    click.option("--audit", is_flag=True, default=None, help="Last: is the backend honest: answers, caching, clock."),
     click.option(
         "--roofline", is_flag=True, default=None, help="First: what this machine reaches; how near each case is."
     ),

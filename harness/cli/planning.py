@@ -39,8 +39,11 @@ def plan_of(selection: Selection, db: Path, seeing: Seeing = NOBODY, purpose: Pl
 
 
 def exit_code(outcome: Outcome) -> int:
-    """1 where a Case failed; what is unsupported is an answer."""
-    return 1 if any(result.outcome == "failed" for _, result in outcome.results) else 0
+    """1 where a Case failed, or an audit of one; what is unsupported is an answer."""
+    from harness.analyse.audit import audits_of
+
+    failed = any(result.outcome == "failed" for _, result in outcome.results)
+    return 1 if failed or any(audit.failed for audit in audits_of(outcome.rounds).values()) else 0
 
 
 def published(package: str) -> Sequence[str] | None:

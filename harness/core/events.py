@@ -21,8 +21,8 @@ PROTOCOL = 1
 # At four frames a second this is seven hours; without an end, a page that never stops would fill the disk.
 MOST_EVENTS = 100_000
 MOST_SAMPLES = 5_000_000
-# The phases that a Round is about, by its purpose: timing, profile.
-SAMPLED = ("sample", "profiled")
+# The phases that a Round is about, by its purpose: timing, profile, audit.
+SAMPLED = ("sample", "profiled", "repeated")
 
 
 class Hello(Frozen):
@@ -147,6 +147,7 @@ LAST_WORDS = (Done, Failed, Refused)
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
 
 
+_PURPOSE = "profile: operators instead of samples; audit: the frozen inputs against varied ones, and the clock"
 _HEARD = "how many of the page's frames came over earlier connections: it goes on behind them"
 
 
@@ -164,7 +165,7 @@ class CaseMessage(Frozen):
     runtime_base: str | None = Field(
         default=None, description="URL prefix of the runtime whose version was asked for; null: the page's own"
     )
-    purpose: Purpose = Field(default="timing", description="profile: the same model, its operators instead of samples")
+    purpose: Purpose = Field(default="timing", description=_PURPOSE)
     first_round: bool = Field(default=True, description="placement is asked for in a Case's first Round only")
     rehearse_for: str | None = Field(
         default=None, description="load and run once without a word, then load the page again with this token"

@@ -18,8 +18,10 @@ PRECISION_ALIASES = {"q8": "int8", "q4": "int4", "float32": "fp32", "float16": "
 Outcome = Literal["ok", "unsupported", "failed"]
 Isolation = Literal["process", "zygote"]
 # A Round that profiles is slowed by its profiler, and one that only asks whether a model runs shares the machine with
-# others: neither is ever mixed with those that time.
-Purpose = Literal["timing", "profile", "coverage"]
+# others: neither is ever mixed with those that time. Nor is one that audits: it changes inputs between runs.
+Purpose = Literal["timing", "profile", "audit", "coverage"]
+# After the timing, about what was timed; what becomes of them decides nothing of the Case's outcome.
+ASIDE: tuple[Purpose, ...] = ("profile", "audit")
 # Of a Run as a whole; a profile is looked at in one that times.
 PlanPurpose = Literal["timing", "coverage"]
 # The catalogue's first for every platform of a page; a test says so.
@@ -243,6 +245,7 @@ class Policy(Frozen):
     seed: int = 0
     quiet: Literal["warn", "strict", "off"] = Field(default="warn", description="what noise on the machine leads to")
     profile: bool = Field(default=False, description="after the timing a Round per Case that looks at its operators")
+    audit: bool = Field(default=False, description="last a Round per Case that checks the backend's honesty")
     roofline: bool = Field(default=False, description="first a micro-benchmark of what the machine reaches")
     silence_limit_ns: int = Field(default=300_000_000_000, description="no word for so long: the Round has failed")
     schedule: ScheduleName = Field(

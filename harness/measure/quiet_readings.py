@@ -18,7 +18,7 @@ import psutil
 from harness.measure import host
 from harness.measure.quiet import Heavy, OtherRun, Readings
 
-_MEASURING_VERBS = ("run", "demo", "coverage", "bisect", "compare")
+_MEASURING_VERBS = ("run", "demo", "coverage", "bisect", "check", "compare")
 _HEAVY_MOST = 10
 
 
@@ -175,7 +175,7 @@ def measures(command_line: Sequence[str]) -> str | None:
             words = words[2 if words[0] in ("-X", "-W") else 1 :]
         words = words[1:] if words and words[0] == "-m" else words
         name, words = (Path(words[0]).stem.lower(), words[1:]) if words else ("", [])
-    if name != "harness" or not words or words[0] not in _MEASURING_VERBS:
+    if name != "harness" or not words or not (words[0] in _MEASURING_VERBS or "--rerun" in words):
         return None
     return f"harness {words[0]}"
 

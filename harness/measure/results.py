@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from harness.core.clocks import medians_ms
-from harness.core.nouns import Case, LoopPolicy, Outcome
+from harness.core.nouns import ASIDE, Case, LoopPolicy, Outcome
 from harness.core.rounds import CaseResult, Round, Verdict
 from harness.core.statistics import LEAST_FOR_INTERVAL, LEAST_ROUNDS, effective_n, median
 from harness.core.units import human_bytes, ms
@@ -37,7 +37,7 @@ def case_result(run_id: str, case: Case, rounds: Sequence[Round], metrics: Mappi
     not ok is ever ranked.
     """
     profiles = [one for one in rounds if one.purpose == "profile"]
-    rounds = [one for one in rounds if one.purpose != "profile"]
+    rounds = [one for one in rounds if one.purpose not in ASIDE]
     if not rounds:
         raise ValueError(f"case {case.case_id} has no Rounds")
     failed = [one for one in rounds if one.outcome == "failed"]

@@ -123,7 +123,7 @@ def make_plan(
     policy = Policy(
         purpose=purpose, rounds=selection.rounds, budget_ns=parse_duration(selection.budget), seed=selection.seed,
         silence_limit_ns=parse_duration(selection.timeout), quiet=selection.quiet,
-        profile=selection.profile, roofline=selection.roofline, schedule=_schedule_of(selection),
+        profile=selection.profile, audit=selection.audit, roofline=selection.roofline, schedule=_schedule_of(selection),
         priority=_priority(selection, [point.case for point in planned.values()]),
         memory_limit_bytes=None if selection.memory_limit is None else selection.memory_limit * BYTES_PER_MB,
     )  # fmt: skip

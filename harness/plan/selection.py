@@ -73,6 +73,7 @@ class Selection(Frozen):
     force: StrictBool = False
     quiet: Literal["warn", "strict", "off"] = "warn"
     profile: StrictBool = False
+    audit: StrictBool = False
     roofline: StrictBool = False
 
     @property

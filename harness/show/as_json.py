@@ -17,13 +17,14 @@ _METRICS = (
 
 
 def run_as_json(
-    run: Run, results: Iterable[tuple[Case, CaseResult]], profiles: Mapping[str, Any] | None = None, **more: Any
-) -> dict[str, Any]:
+    run: Run, results: Iterable[tuple[Case, CaseResult]], profiles: Mapping[str, Any] | None = None,
+    audits: Mapping[str, Any] | None = None, **more: Any,
+) -> dict[str, Any]:  # fmt: skip
     """A run: its id, machine and every point that was asked for; `more` adds top-level keys.
 
-    `profiles` goes by case_id; a case that was not profiled has null.
+    `profiles` and `audits` go by case_id; a case that was not profiled, or audited, has null.
     """
-    told = profiles or {}
+    profiled, audited = profiles or {}, audits or {}
     return {
         "run_id": run.run_id,
         "started_at": run.started_at,
@@ -32,7 +33,10 @@ def run_as_json(
         "interrupted": run.interrupted,
         "resumed_at": list(run.resumed_at),
         **more,
-        "cases": [{**case_as_json(case, result), "profile": told.get(case.case_id)} for case, result in results],
+        "cases": [
+            {**case_as_json(case, result), "profile": profiled.get(case.case_id), "audit": audited.get(case.case_id)}
+            for case, result in results
+        ],
     }
 
 

@@ -76,6 +76,8 @@ class Progressing:
         text = f"{self._now}: {round_.outcome}"
         if round_.profile is not None:
             text += f", profiled {round_.profile.runs} runs"
+        elif round_.purpose == "audit" and round_.outcome == "ok":
+            text += ", audited"
         elif round_.outcome == "ok" and latency is not None:
             text += f", {duration(latency)}"
             if bounds is not None:

@@ -14,6 +14,7 @@ from harness.core.nouns import NO_ROOM, NOT_TRIED, Artifact, Case, Plan, Planned
 from harness.core.rounds import Round
 from harness.export.cache import ArtifactCache
 from harness.export.request import request_for
+from harness.plan.auditing import ThenAuditing
 from harness.plan.memory import measured_in, no_room_to_export, no_room_to_run
 from harness.plan.profiling import ThenProfiling
 from harness.plan.schedule import Schedule, schedule_for
@@ -111,7 +112,11 @@ class Advance:
         if self._known is None or self._known[0] is not plan:
             schedule = schedule_for(plan)
             by_id = {point.case.case_id: point.case for point in plan.cases}
-            self._known = (plan, ThenProfiling(schedule, plan) if plan.policy.profile else schedule, by_id)
+            if plan.policy.profile:
+                schedule = ThenProfiling(schedule, plan)
+            if plan.policy.audit:
+                schedule = ThenAuditing(schedule, plan)
+            self._known = (plan, schedule, by_id)
         return self._known[1]
 
     def _without_skipped(self, plan: Plan) -> Plan:

@@ -22,6 +22,7 @@ from harness.execute.watchdog import watched
 from harness.measure.artifacts import about_artifact
 from harness.measure.assemble import assemble_round
 from harness.measure.verify import judge
+from harness.steps.auditing import KeptAnswers, Tick, tick_of
 from harness.steps.quiet import noting_steal
 from harness.steps.workplace import Workplace
 from harness.store.journal import Journal
@@ -60,8 +61,9 @@ def now() -> str:
 
 
 async def do_round(
-    planned: PlannedRound, run: Run, artifact: Artifact, workplace: Workplace, journal: Journal
-) -> Round:
+    planned: PlannedRound, run: Run, artifact: Artifact, workplace: Workplace, journal: Journal,
+    answers: KeptAnswers | None = None,
+) -> Round:  # fmt: skip
     """One Round: execute, journal every Event, judge, journal the verdict; the Round is read back from the records."""
     round_id = f"{run.run_id}-{secrets.token_hex(4)}"
     records: list[dict[str, Any]] = []
@@ -84,12 +86,13 @@ async def do_round(
             first_round=planned.number == 1, number=planned.number, purpose=planned.purpose,
         )  # fmt: skip
         with noting_steal(round_id, run, keep):
-            conversation = await _converse(assignment, workplace, keep)
+            conversation, ticks = await _converse(assignment, workplace, keep)
         verdict = None
         if isinstance(conversation.last, Done):
             verdict = _judge(assignment, conversation)
             keep({"record": "verdict", "round_id": round_id, "verdict": verdict})
-        for note in filter(None, (_clock_moved(before), _pictured(workplace, round_id))):
+        about = answers.note(assignment, conversation, ticks) if answers is not None else None
+        for note in filter(None, (about, _clock_moved(before), _pictured(workplace, round_id))):
             keep({"record": "event", "round_id": round_id, "event": note})
         keep({"record": "round_end", "round_id": round_id, **_end_of(conversation, verdict)})
     finally:
@@ -121,14 +124,16 @@ def _pictured(workplace: Workplace, round_id: str) -> Note | None:
     return Note(kind="warning", text=f"a screenshot of the failure: {picture_of(folder, round_id)}")
 
 
-async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> Conversation:
-    """Listen until the last word; an Event out of order becomes the last word itself."""
-    conversation = Conversation()
+async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -> tuple[Conversation, list[Tick]]:
+    """Listen until the last word; an Event out of order becomes the last word itself. Ticks: see steps/auditing.py."""
+    conversation, ticks = Conversation(), list[Tick]()
     side = catalog.backends()[assignment.case.backend].side
     spoken = workplace.executors[side].execute(assignment)
     limits = (assignment.silence_limit_s, assignment.policy.slice_ns / 1e9)
     async with contextlib.aclosing(watched(spoken, *limits, workplace.seeing.pause)) as events:
         async for event in events:
+            if tick := tick_of(event):
+                ticks.append(tick)
             try:
                 conversation.accept(event)
             except ProtocolViolation as error:
@@ -139,7 +144,7 @@ async def _converse(assignment: Assignment, workplace: Workplace, keep: _Keep) -
             workplace.watcher.heard(event)
             if conversation.ended:
                 break
-    return conversation
+    return conversation, ticks
 
 
 def _end_of(conversation: Conversation, verdict: Verdict | None) -> dict[str, str | None]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from harness import catalog
-from harness.core.nouns import Case
+from harness.analyse.audit import audit_doubts
+from harness.core.nouns import ASIDE, Case
 from harness.core.rounds import CaseResult, Round, Run, reused_result
 from harness.measure.results import case_result
 from harness.measure.stage import stage_of
@@ -18,7 +19,8 @@ def results_of(
     already, must not get it twice.
     """
     by_case: dict[str, list[Round]] = {}
-    for round_ in (each for each in rounds if each.purpose != "profile"):
+    began = {each.case_id for each in rounds if each.purpose not in ASIDE}
+    for round_ in (each for each in rounds if each.case_id in began):
         by_case.setdefault(round_.case_id, []).append(round_)
     found = []
     for point in run.plan.cases:
@@ -45,10 +47,11 @@ def results_of(
 
 
 def result_of(run_id: str, case: Case, rounds: Sequence[Round]) -> CaseResult:
-    """What a Case's Rounds so far have come to; those that profiled decide nothing."""
+    """What a Case's Rounds so far have come to; those that profiled or audited decide nothing, but are told of."""
     computed = {name: metric.compute for name, metric in catalog.metrics().items()}
     result = case_result(run_id, case, rounds, computed)
-    return result.model_copy(update={"stage": stage_of(result, rounds)})
+    told = {"stage": stage_of(result, rounds), "doubts": (*audit_doubts(rounds), *result.doubts)}
+    return result.model_copy(update=told)
 
 
 def metrics_of(round_: Round, case: Case) -> dict[str, float]:

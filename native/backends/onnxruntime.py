@@ -146,6 +146,9 @@ class OnnxRuntimeSession:
                 outcome = Unsupported(f"{outcome}{webgpu.offered()}")
             raise outcome from error
 
+    def give(self, inputs: dict[str, NDArray[Any]]) -> None:
+        self._inputs = inputs
+
     def run(self) -> None:
         try:
             if self._binding is None:

@@ -23,6 +23,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 # Importing openvino sends usage data over the network, from a thread. Where this package cannot be imported it does
@@ -160,10 +161,18 @@ class OpenVinoSession:
     def _request_for(self, compiled: Any) -> Any:
         """A request that has its inputs."""
         request = compiled.create_infer_request()
+        self._fill(request, compiled)
+        return request
+
+    def _fill(self, request: Any, compiled: Any) -> None:
         for port in compiled.inputs:
             name = next(name for name in port.get_names() if name in self._inputs)
             request.set_tensor(port, openvino.Tensor(self._inputs[name], shared_memory=True))
-        return request
+
+    def give(self, inputs: dict[str, NDArray[Any]]) -> None:
+        # Shared memory must be in one piece, and must outlive the request's use of it.
+        self._inputs = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        self._fill(self._request, self._compiled)
 
     def _told(self, name: str) -> Any:
         """A property of the compiled model; None where the device does not know it."""

@@ -52,7 +52,7 @@ from harness.core.past import call
 from native.pytorch.devices import DEVICES
 from native.pytorch.diffusion import class_in_diffusers, load_part, version_of_diffusers
 from native.pytorch.errors import outcome_of
-from native.pytorch.options import autocast_of, compiled, import_compiler, to_channels_last
+from native.pytorch.options import autocast_of, compiled, images_last, import_compiler, to_channels_last
 from native.pytorch.profile import profiled
 from native.pytorch.quantise import import_torchao, quantise_int8
 from native.seam import Profiled, Session, read_inputs, size_of
@@ -147,6 +147,7 @@ class PyTorchSession:
         self._class: Any = _class_of(message, self._folder)
         self.runtime |= version_of_diffusers() if self._call is not None else {}
         self._inputs: dict[str, torch.Tensor] = {}
+        self._channels_last = False
         self._wanted = tuple(tensor.name for tensor in message.artifact.expected)
         self._module: Any = None
         self._cache_of: Any = None
@@ -154,12 +155,17 @@ class PyTorchSession:
         self._latest: dict[str, torch.Tensor] = {}
 
     def prepare(self) -> dict[str, Any]:
-        tensors = {name: torch.from_numpy(array) for name, array in read_inputs(self._message).items()}
+        self.give(read_inputs(self._message))
+        return {"bytes": size_of([self._folder])}
+
+    def give(self, inputs: dict[str, NDArray[Any]]) -> None:
+        tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
         # Cast once: the model is given what it computes with, as it would be by who has it in half precision.
         self._inputs = {
             name: tensor.to(self._dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
         }
-        return {"bytes": size_of([self._folder])}
+        if self._channels_last:
+            self._inputs = images_last(self._inputs)
 
     def load(self) -> dict[str, Any]:
         self._device.reset_peak()
@@ -195,7 +201,7 @@ class PyTorchSession:
         if (given := options.get("channels_last")) is not None:
             if given is not True:
                 raise Unsupported(f"--option channels_last takes no value: {given!r}")
-            self._inputs = to_channels_last(module, self._inputs)
+            self._inputs, self._channels_last = to_channels_last(module, self._inputs), True
         if option := options.get("compile"):
             folder = Path(self._message.outputs_to)
             module, told["compile"] = compiled(module, option, self._device.torch_name, folder)

@@ -31,17 +31,24 @@ def autocast_of(case: Case, device: str) -> contextlib.AbstractContextManager[An
     return torch.autocast(device, AUTOCAST[case.precision])
 
 
+def images_last(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The inputs, the 4-D ones in the layout channels_last."""
+    return {
+        name: tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        for name, tensor in inputs.items()
+    }
+
+
 def to_channels_last(module: nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Change the weights of `module` in place; returns the inputs, the 4-D ones in that layout.
 
     Raises Unsupported where there is no 2-D convolution or no input with four dimensions.
     """
-    images = [name for name, tensor in inputs.items() if tensor.dim() == 4]
+    images = any(tensor.dim() == 4 for tensor in inputs.values())
     if not images or not any(isinstance(each, nn.Conv2d) for each in module.modules()):
         raise Unsupported("channels_last is a layout of 4-D images and 2-D convolutions: this model has no such pair")
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    changed = {name: inputs[name].contiguous(memory_format=torch.channels_last) for name in images}
-    return {**inputs, **changed}
+    return images_last(inputs)
 
 
 def import_compiler() -> None:

@@ -138,6 +138,8 @@ def test_a_busy_process_is_seen_and_named_unless_it_is_ours() -> None:
         (("/opt/venv/bin/python", "/opt/venv/bin/harness", "run", "--model", "bert"), "harness run"),
         (("python3.11", "-X", "dev", "-m", "harness", "run"), "harness run"),
         (("harness.exe", "demo"), "harness demo"),
+        (("harness", "anomalies", "--rerun"), "harness anomalies"),
+        (("harness", "anomalies"), None),
         (("python", "-m", "harness", "query", "SELECT 'run'"), None),
         (("sh", "-c", "harness run --model bert"), None),
         (("vim", "harness", "run"), None),

@@ -111,6 +111,13 @@ class OrtWebSession {
     };
   }
 
+  /** @param {import('../seam.js').HostTensor[]} inputs */
+  give(inputs) {
+    for (const tensor of inputs) {
+      if (tensor.name in this.feeds) this.feeds[tensor.name] = tensorOf(this.ort, tensor, tensor.bytes.buffer);
+    }
+  }
+
   async run() {
     if (this.session === undefined) throw new RoundFailed('inference_failed', 'run before load');
     this.latest = await this.session.run(this.feeds);

@@ -28,8 +28,8 @@ const ARRAYS = {
 /**
  * Throws Unsupported for a dtype that ONNX Runtime Web has no array for.
  * @param {Ort} ort
- * @param {import('../../protocol').Tensor} tensor
- * @param {ArrayBuffer} buffer
+ * @param {{name: string, dtype: string, shape: readonly number[]}} tensor
+ * @param {ArrayBufferLike} buffer
  * @returns {OrtTensor}
  */
 export function tensorOf(ort, { name, dtype, shape }, buffer) {
