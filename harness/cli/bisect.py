@@ -70,7 +70,8 @@ def _question(selection: Selection, threshold: float, db: Path, seeing: Seeing) 
 
     refused = {
         "--progressive": selection.progressive, "--memory-limit": selection.memory_limit,
-        "--profile": selection.profile, "--roofline": selection.roofline, "--incremental": selection.reuses,
+        "--profile": selection.profile, "--roofline": selection.roofline, "--audit": selection.audit,
+        "--incremental": selection.reuses,
     }  # fmt: skip
     if given := [flag for flag, value in refused.items() if value]:
         raise UserMistake("not_bisected", f"{given[0]} has no meaning in a bisection", f"leave {given[0]} out")
