@@ -75,10 +75,13 @@ async def _confirm_alone(
 ) -> dict[int, Checked]:  # fmt: skip
     """The suspects and some controls in one new Run. A control that is suspect itself is as good: nothing of it has
     changed, and to leave it out would be to choose by what was measured."""
+    after = found[next(iter(alone))].after
+    assert after is not None
+    # As long as the baseline's Rounds were: a shorter one warms up less.
+    slice_ns = after[0].policy.budget_ns // after[0].policy.rounds
     controls = [place for place, each in enumerate(found) if unchanged(each)][: _CONTROLS + 1]
     cases = [found[place].case for place in dict.fromkeys((*alone, *controls))]
-    budget_ns = policy.loop().slice_ns * _ROUNDS_ALONE
-    rounds = policy.model_copy(update={"rounds": _ROUNDS_ALONE, "budget_ns": budget_ns})
+    rounds = policy.model_copy(update={"rounds": _ROUNDS_ALONE, "budget_ns": slice_ns * _ROUNDS_ALONE})
     fresh = await _measured(cases, rounds, workplace, command)
     told = {}
     for place, why in alone.items():
@@ -103,21 +106,17 @@ class _Way(NamedTuple):
 
 def _way(suspect: Checked) -> _Way:
     assert suspect.before is not None and suspect.after is not None
-    here = fingerprint()["machine_id"]
-    if suspect.after[0].machine.get("machine_id") != here:
+    if suspect.after[0].machine.get("machine_id") != fingerprint()["machine_id"]:
         return _Way(None, False, "it was measured on another machine than this one")
     case, why = as_it_was(suspect.before[1], suspect.after[1], _packages(suspect.case))
-    if suspect.before[0].machine.get("machine_id") != here:
-        return _Way(None, True, "the baseline is of another machine")
     return _Way(case, True, why)
 
 
 def _packages(case: Case) -> dict[str, str]:
-    """Name in a Case's versions → the Case's field that asks for another: of what npm can be asked for."""
-    backend = catalog.backends()[case.backend]
-    known = dict.fromkeys(backend.runtimes, "runtime")
-    published = case.browser is not None and catalog.browsers()[case.browser].package is not None
-    return {**known, "browser": "browser_version"} if published else known
+    """npm package → the Case's field that asks for a version of it."""
+    known = dict.fromkeys(catalog.backends()[case.backend].runtimes, "runtime")
+    package = None if case.browser is None else catalog.browsers()[case.browser].package
+    return known if package is None else {**known, package: "browser_version"}
 
 
 async def _measured(cases: Iterable[Case], policy: Policy, workplace: Workplace, command: str) -> MeasuredRun:

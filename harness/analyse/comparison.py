@@ -55,8 +55,11 @@ class LeftOut:
 Side = tuple[MeasuredRun, MeasuredCase]
 
 
-def comparisons(pairs: Iterable[Pair], run: MeasuredRun, margin: float = USUAL_MARGIN) -> list[Comparison]:
-    """Of one Run's pairs in which both gave the right answer and were measured here and now."""
+def comparisons(pairs: Iterable[Pair], run: MeasuredRun, margin: float | None = None) -> list[Comparison]:
+    """Of one Run's pairs in which both gave the right answer and were measured here and now.
+
+    `margin`: None is that of the Run, if it decided by one, or the usual.
+    """
     known = {one.case.case_id: one for one in run.cases}
     sides = [((run, known[a[0].case_id]), (run, known[b[0].case_id])) for a, b in pairs]
     return [found for a, b in sides if isinstance(found := compare(a, b, margin), Comparison)]
@@ -68,7 +71,7 @@ def decided_pairs(run: MeasuredRun) -> list[Pair]:
     return [(points[a], points[b]) for a, b in run.policy.pairs if a in points and b in points]
 
 
-def compare(a: Side, b: Side, margin: float) -> Comparison | LeftOut:
+def compare(a: Side, b: Side, margin: float | None) -> Comparison | LeftOut:
     """Two points of one Run in pairs of Rounds, of two Runs by Welch. Nothing but right answers is compared."""
     for run, one in (a, b):
         if (why := why_not_compared(run, one)) is not None:
@@ -78,7 +81,8 @@ def compare(a: Side, b: Side, margin: float) -> Comparison | LeftOut:
     ratio = ratio_between(a, b)
     if ratio is None:
         return LeftOut((b[1].case, b[1].result), "no turn in which both were measured, or a median of 0")
-    margin = decision.size if decision is not None and decision.kind == "difference" else margin
+    if margin is None:
+        margin = decision.size if decision is not None and decision.kind == "difference" else USUAL_MARGIN
     doubts = doubts_between(a, b)
     if ratio.interval is None:
         unit = "turns in which both were measured" if ratio.paired else "rounds on both sides"
@@ -128,6 +132,9 @@ def doubts_between(a: Side, b: Side) -> list[str]:
             found.append(f"not the same {name.replace('_', ' ')}: {_told(values[0])} and {_told(values[1])}")
     if None not in (one_a.adapter, one_b.adapter) and one_a.adapter != one_b.adapter:
         found.append(f"not the same adapter or driver: {one_a.adapter} and {one_b.adapter}")
+    models = (one_a.case.model, one_b.case.model)
+    if models[0].name == models[1].name and models[0].identity != models[1].identity:
+        found.append(f"{models[0].short_name} is not the same model on both sides: its files were changed")
     results = (one_a.result, one_b.result)
     if results[0].fallback_share != results[1].fallback_share:
         found.append("not the same share of nodes on the CPU, or not known")
@@ -135,7 +142,9 @@ def doubts_between(a: Side, b: Side) -> list[str]:
         found.append("a software adapter")
     for one in (one_a, one_b):
         floor, latency = one.result.clock.get("wait_floor_ms"), one.result.metrics.get("latency_median_ms")
-        if isinstance(floor, int | float) and latency and floor > _FLOOR_SAID * latency:
+        if one.clock != "await" or not isinstance(floor, int | float) or not latency:
+            continue  # from a slope it has cancelled out
+        if floor > _FLOOR_SAID * latency:
             found.append(f"{one.case.hardware}: the wait itself takes {floor:.3g} of {latency:.3g} ms")
     return [*found, *_doubts_between_runs(run_a, run_b)]
 

@@ -1,7 +1,8 @@
 """A Run against a baseline: which points became slower, broke or changed sides; pure.
 
 A few Rounds of two times are good for a suspicion, never for an alarm: whoever compares a hundred points sees several
-that far apart by chance. What is suspect is measured again, and only fresh Rounds can make it a regression.
+that far apart by chance. Nor for a pass, where they say that it is slower at all: a machine that was quicker at the
+second of the two times hides a part of it. So that is suspect, and measured again before it is an alarm.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,6 @@ from harness.core.ratios import (
     Ratio,
     is_regression,
     is_surely_beyond,
-    is_suspect,
     relative,
     unpaired_ratio,
 )
@@ -27,6 +27,8 @@ Status = Literal["regression", "broke", "suspect", "passed", "faster", "mended",
 FAILS = ("regression", "broke")
 # 1 % for an alarm where nothing changed: the interval's other end is of no interest.
 CONFIDENCE = 0.98
+# Parts in which two Runs may have nothing in common and still be a before and an after.
+_VERSIONS = ("browser_version", "runtime")
 
 
 @dataclass(frozen=True)
@@ -53,35 +55,44 @@ class Checked:
         return side[1].case
 
 
-def screened(baseline: MeasuredRun, run: MeasuredRun, threshold: float) -> list[Checked]:
+def screened(baseline: MeasuredRun, run: MeasuredRun) -> list[Checked]:
     """Every point of either, in the Run's order; none is a regression yet, some are suspect."""
     sides = side_by_side((baseline, baseline.cases), (run, run.cases))
-    paired = {b[1].case.case_id: (a, b) for a, b in sides.pairs}
-    alone = {each.point[0].case_id: each.why for each in sides.left_out}
+    strange = [name for name in sides.differ if name not in _VERSIONS]
+    pairs = () if strange else sides.pairs
+    paired = {b[1].case.case_id: (a, b) for a, b in pairs}
+    alone = {(each.point[1].run_id, each.point[0].case_id): each.why for each in sides.left_out}
+    another = f"the two have no {strange[0].replace('_', ' ')} in common" if strange else ""
     found = []
     for one in run.cases:
         case_id = one.case.case_id
         if case_id in paired:
-            found.append(_screened(*paired[case_id], threshold))
+            found.append(_screened(*paired[case_id]))
         else:
-            found.append(Checked("new", None, (run, one), f"not compared: {alone.get(case_id, 'new')}"))
-    there = {a[1].case.case_id for a, _ in sides.pairs}
-    gone = (one for one in baseline.cases if one.case.case_id not in there)
-    return [*found, *(Checked("gone", (baseline, one), None, "the run does not have it") for one in gone)]
+            why = another or alone.get((one.result.run_id, case_id), "the baseline does not have it")
+            found.append(Checked("new", None, (run, one), why))
+    there = {a[1].case.case_id for a, _ in pairs}
+    for one in baseline.cases:
+        if one.case.case_id not in there:
+            why = another or alone.get((one.result.run_id, one.case.case_id), "the run does not have it")
+            found.append(Checked("gone", (baseline, one), None, why))
+    return found
 
 
-def _screened(a: Side, b: Side, threshold: float) -> Checked:
+def _screened(a: Side, b: Side) -> Checked:
     was, is_ = (why_not_compared(*side) for side in (a, b))
     if was is not None or is_ is not None:
         return _by_outcome(a, b, was, is_)
     if not same_quantity(a[1].clock, b[1].clock):
         why = f"two clocks, {a[1].clock} and {b[1].clock}, are not the same quantity"
         return Checked("not_compared", a, b, why)
+    if a[0].machine.get("machine_id") != b[0].machine.get("machine_id"):
+        return Checked("not_compared", a, b, "the baseline's latency is of another machine")
     ratio = ratio_between(a, b)
     if ratio is None:
         return Checked("not_compared", a, b, "a median of 0")
     doubts = tuple(doubts_between(a, b))
-    if is_suspect(ratio, threshold):
+    if ratio.value > 1:
         return Checked("suspect", a, b, f"{ratio.value - 1:+.1%}, seen once", ratio, doubts=doubts)
     if ratio.high is not None and ratio.high < 1:
         return Checked("faster", a, b, f"{ratio.value - 1:+.1%}", ratio, doubts=doubts)
@@ -101,8 +112,10 @@ def _by_outcome(a: Side, b: Side, was: str | None, is_: str | None) -> Checked:
 
 def confirmed(checked: Checked, a: Side, b: Side, threshold: float) -> Checked:
     """What a suspect is after both sides were measured again, in turn."""
-    if (failed := _failed_again(checked, a, b)) is not None:
-        return failed
+    if (why := why_not_compared(*b)) is not None:
+        return _not_seen_again(checked, b, why)
+    if (why := why_not_compared(*a)) is not None:
+        return replace(unconfirmed(checked, threshold, f"its baseline: {why}"), again_in=b[0].run_id)
     ratio = ratio_between(a, b, CONFIDENCE)
     return _judged(replace(checked, doubts=tuple(doubts_between(a, b))), b, ratio, threshold)
 
@@ -110,12 +123,13 @@ def confirmed(checked: Checked, a: Side, b: Side, threshold: float) -> Checked:
 def confirmed_alone(checked: Checked, b: Side, controls: Sequence[tuple[Side, Side]], threshold: float) -> Checked:
     """What a suspect is after it was measured again without its baseline, beside points in which nothing has changed.
 
-    What the controls' Rounds took longer, turn by turn, is the machine's. Without them that is in the ratio, and then
-    only a slowdown that lies beyond the threshold with its whole interval counts.
+    What the controls' Rounds took longer, turn by turn, is the machine's. What a point has of its own from one time to
+    another stays in the ratio, and one baseline cannot tell how much that is: so the whole interval has to lie beyond
+    the threshold, and without controls beyond twice that.
     """
     assert checked.before is not None
-    if (failed := _failed_again(checked, checked.before, b)) is not None:
-        return failed
+    if (why := why_not_compared(*b)) is not None:
+        return _not_seen_again(checked, b, why)
     held, seen = (
         relative(side[1].medians, [pair[place][1].medians for pair in controls])
         for place, side in enumerate((checked.before, b))
@@ -126,23 +140,26 @@ def confirmed_alone(checked: Checked, b: Side, controls: Sequence[tuple[Side, Si
     else:
         said = "no point beside it in which nothing has changed: what the machine was like at two times is in the ratio"
     told = replace(checked, doubts=(said, *doubts_between(checked.before, b)))
-    return _judged(told, b, ratio, threshold, surely=not controls)
+    return _judged(told, b, ratio, threshold, beyond(threshold, len(controls)))
 
 
-def _failed_again(checked: Checked, a: Side, b: Side) -> Checked | None:
-    for side in (a, b):
-        if (why := why_not_compared(*side)) is not None:
-            status: Status = "broke" if side is b and side[1].result.outcome == "failed" else "suspect"
-            return replace(checked, status=status, why=f"measured again: {why}", again_in=b[0].run_id)
-    return None
+def _not_seen_again(checked: Checked, b: Side, why: str) -> Checked:
+    """It was ok when it was asked for: one that fails now and then is worth a look, and no slowdown seen twice."""
+    return replace(checked, why=f"{checked.why}; when measured again {why}", again_in=b[0].run_id)
 
 
-def _judged(checked: Checked, b: Side, ratio: Ratio | None, threshold: float, surely: bool = False) -> Checked:
+def beyond(threshold: float, controls: int) -> float:
+    """What a slowdown between two times must surely exceed: without controls the machine's own change is in it."""
+    return threshold if controls else 2 * threshold
+
+
+def _judged(checked: Checked, b: Side, ratio: Ratio | None, threshold: float, surely: float | None = None) -> Checked:
+    """`surely`: the whole interval has to lie beyond that."""
     checked = replace(checked, again=ratio, again_in=b[0].run_id)
     if ratio is None or ratio.low is None or ratio.high is None:
         return replace(checked, why="measured again: too few rounds that could be compared")
     seen = f"{ratio.value - 1:+.1%} when measured again ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%})"
-    if is_surely_beyond(ratio, threshold) if surely else is_regression(ratio, threshold):
+    if is_regression(ratio, threshold) if surely is None else is_surely_beyond(ratio, surely):
         return replace(checked, status="regression", why=seen)
     if ratio.high < 1 + threshold:
         return replace(checked, status="passed", why=f"{seen}: less than {100 * threshold:g} %")
@@ -162,7 +179,7 @@ def unconfirmed(checked: Checked, threshold: float, because: str) -> Checked:
     """A suspect where nothing can be measured: by what is stored, at the confidence of an alarm."""
     assert checked.before is not None and checked.after is not None
     ratio = ratio_between(checked.before, checked.after, CONFIDENCE)
-    if ratio is not None and is_surely_beyond(ratio, threshold):
+    if ratio is not None and is_surely_beyond(ratio, beyond(threshold, 0)):
         return replace(checked, status="regression", why=f"{checked.why}, not measured again: {because}")
     return replace(checked, why=f"{checked.why}, not measured again: {because}; not decided")
 
@@ -170,30 +187,36 @@ def unconfirmed(checked: Checked, threshold: float, because: str) -> Checked:
 def as_it_was(before: MeasuredCase, after: MeasuredCase, packages: Mapping[str, str]) -> tuple[Case | None, str]:
     """The baseline's Case as it can be asked for today, with the versions it had; None and why where it cannot.
 
-    `packages`: what its browser and its runtimes are published as → the Case's field that asks for a version.
+    `packages`: what npm publishes of its browser and its runtimes → the Case's field that asks for a version of it.
     """
-    if before.case.case_id != after.case.case_id:
-        return before.case, ""
     if before.versions is None or after.versions is None:
         return None, "the baseline's versions are not known"
-    changed = [
-        name
-        for name in sorted(before.versions.keys() | after.versions.keys())
-        if before.versions.get(name) != after.versions.get(name)
-    ]
-    if not changed:
-        return None, "nothing that is versioned has changed since the baseline: the machine has"
+    named = {field for field in _VERSIONS if getattr(before.case, field) is not None}
+    same_model = before.case.model.identity == after.case.model.identity
     asked: dict[str, str] = {}
-    for name in changed:
-        field, old = packages.get(name), before.versions.get(name)
+    changed = False
+    for name in sorted(before.versions.keys() | after.versions.keys()):
+        old, new = before.versions.get(name), after.versions.get(name)
+        field = _field_of(name, old, packages)
+        if old == new or field in named or (name == "artifact" and not same_model):
+            changed = changed or old != new
+            continue
+        changed = True
         if field is None or old is None:
-            what = "our own measuring code" if name == "loop" else "the artifact" if name == "artifact" else name
+            what = {"loop": "our own measuring code", "artifact": "the artifact"}.get(name, name)
             return None, f"{what} is not what it was, and cannot be had again here"
-        package, _, version = old.rpartition(" ")
-        asked[field] = version if field == "browser_version" else f"{name}@{old}"
-        if field == "browser_version" and not package:
-            return None, f"the browser was {old}, which cannot be asked for by name"
+        asked[field] = old.rpartition(" ")[2] if field == "browser_version" else f"{name}@{old}"
+    if not changed and before.case.case_id == after.case.case_id:
+        return None, "nothing that is versioned has changed since the baseline: the machine has"
     return before.case.model_copy(update=asked), ""
+
+
+def _field_of(name: str, version: str | None, packages: Mapping[str, str]) -> str | None:
+    """The Case's field that asks for this version: of a browser only in the words of its npm package."""
+    if name != "browser":
+        return "runtime" if name in packages else None
+    package, _, number = (version or "").rpartition(" ")
+    return "browser_version" if package in packages and number[:1].isdigit() else None
 
 
 def any_fails(found: Iterable[Checked]) -> bool:

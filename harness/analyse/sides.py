@@ -33,7 +33,7 @@ class Compared:
     left_out: tuple[LeftOut, ...]
 
 
-def compared(sides: SideBySide, margin: float) -> Compared:
+def compared(sides: SideBySide, margin: float | None) -> Compared:
     """Every pair that can be compared, in the order of the first set, and why the others cannot."""
     told = [compare(a, b, margin) for a, b in sides.pairs]
     found = tuple(each for each in told if isinstance(each, Comparison))
@@ -41,25 +41,38 @@ def compared(sides: SideBySide, margin: float) -> Compared:
     return Compared(found, (*sides.left_out, *more))
 
 
+def decided(run: MeasuredRun) -> Compared:
+    """The pairs that a Run was made to decide, as they were measured in it."""
+    points = {one.case.case_id: one for one in run.cases}
+    pairs = tuple(((run, points[a]), (run, points[b])) for a, b in run.policy.pairs)
+    return compared(SideBySide((), pairs, ()), None)
+
+
 def side_by_side(
     a: tuple[MeasuredRun, Sequence[MeasuredCase]], b: tuple[MeasuredRun, Sequence[MeasuredCase]]
 ) -> SideBySide:
-    """Each point of `b` beside the one of `a` that is like it in all but what is compared."""
+    """Each point of `b` beside the same of `a`, else beside the one that is like it in all but what is compared.
+
+    A local model that was changed where it lies is the same by name.
+    """
     differ = _differing([one.case for one in a[1]], [one.case for one in b[1]])
+    first, second = ({one.case.case_id: one for one in side[1]} for side in (a, b))
+    pairs = [((a[0], one), (b[0], second[case_id])) for case_id, one in first.items() if case_id in second]
     but = {*differ, *(_OF_PLATFORM if "platform" in differ else ()), *(_VERSIONS if not differ else ())}
-    first, second = (_grouped(side[1], but) for side in (a, b))
-    pairs, left_out = [], []
-    for key, mine in first.items():
-        others = second.get(key, [])
-        exact = [one for one in others if len(mine) == 1 and one.case.case_id == mine[0].case.case_id]
-        others = exact or others
+    groups = [
+        _grouped([one for case_id, one in mine.items() if case_id not in other], but)
+        for mine, other in ((first, second), (second, first))
+    ]
+    left_out = []
+    for key, mine in groups[0].items():
+        others = groups[1].get(key, [])
         if len(mine) == 1 and len(others) == 1:
             pairs.append(((a[0], mine[0]), (b[0], others[0])))
             continue
         why = f"{len(mine)} of the first stand beside {len(others)} of the second: narrow them"
         why = why if others else "the second has nothing at this point"
         left_out += [LeftOut((one.case, one.result), why) for one in (*mine, *others)]
-    alone = [one for key, others in second.items() if key not in first for one in others]
+    alone = [one for key, others in groups[1].items() if key not in groups[0] for one in others]
     left_out += [LeftOut((one.case, one.result), "the first has nothing at this point") for one in alone]
     return SideBySide(differ, tuple(pairs), tuple(left_out))
 
@@ -91,7 +104,9 @@ def _differing(first: Sequence[Case], second: Sequence[Case]) -> tuple[str, ...]
 
 
 def _value(case: Case, name: str) -> str:
-    return digest_of(case.model.canonical()) if name == "model" else repr(getattr(case, name))
+    if name != "model":
+        return repr(getattr(case, name))
+    return digest_of({**case.model.canonical(), "identity": case.model.name, "revision": None})
 
 
 def _key(case: Case, but: set[str]) -> str:

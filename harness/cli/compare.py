@@ -16,7 +16,7 @@ from harness.cli.running import carry_out, leaving_nothing
 from harness.core.errors import UserMistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from harness.analyse.comparison import Comparison
     from harness.analyse.sides import SideBySide
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 REGRESSION = 3
 _policy_options = [
-    click.option("--rounds", type=click.IntRange(3, 1000), help="At most, of each side; default: 20."),
-    click.option("--budget", help="Warm-up and sampling of all rounds of one side: 20s (default)."),
+    click.option("--rounds", type=click.IntRange(3, 50), help="At most, of each side; default: 20."),
+    click.option("--budget", help="Warm-up and sampling of all rounds of one side: 30s (default)."),
     click.option("--quiet", type=click.Choice(["warn", "strict", "off"]), help="Noise on the machine; default: warn."),
 ]
 
@@ -54,11 +54,11 @@ def compare(first: str, second: str, db: Path, as_json: bool, **asked: Any) -> i
     FIRST and SECOND: a run_id, `last`, a baseline's name or file; WORDS of points (wasm, webnn,fp16); or RUN:WORDS.
     """
     from harness.analyse.comparison import USUAL_MARGIN
-    from harness.analyse.sides import compared, side_by_side
+    from harness.analyse.sides import compared, decided, side_by_side
     from harness.show.compared import compared_as_json, compared_table
     from harness.steps.references import side
 
-    margin = asked["margin"] or USUAL_MARGIN
+    margin = asked["margin"]
     with leaving_nothing():
         a, b = (side(absolute(db), typed, asked["within"]) for typed in (first, second))
         sides = side_by_side(a, b)
@@ -68,9 +68,8 @@ def compare(first: str, second: str, db: Path, as_json: bool, **asked: Any) -> i
         found = compared(sides, margin)
         measured = None
         if asked["until_decided"]:
-            undecided = [each for each in found.found if each.verdict == "undecided"]
-            measured = _until_decided(undecided, sides, margin, _policy(asked), db)
-            found = found if measured is None else _replaced(found, measured, margin)
+            measured = _until_decided(found.found, sides, margin or USUAL_MARGIN, _policy(asked), db)
+            found = decided(measured)
     if as_json:
         click.echo(json.dumps(compared_as_json(found, measured.run_id if measured else None)))
     else:
@@ -79,15 +78,16 @@ def compare(first: str, second: str, db: Path, as_json: bool, **asked: Any) -> i
 
 
 def _until_decided(
-    undecided: list[Comparison], sides: SideBySide, margin: float, policy: Policy, db: Path
-) -> MeasuredRun | None:
+    found: Sequence[Comparison], sides: SideBySide, margin: float, policy: Policy, db: Path
+) -> MeasuredRun:
+    """All pairs, also what is decided by the stored Rounds: two ways to a verdict would be two chances to be wrong."""
     from harness.core.nouns import Decision
     from harness.deciding import measure_pairs
     from harness.measure.machine import fingerprint
 
-    pairs = [(each.a[0], each.b[0]) for each in undecided]
+    pairs = [(each.a[0], each.b[0]) for each in found]
     if not pairs:
-        return None
+        raise UserMistake("nothing_to_decide", "no pair can be compared", "compare without --until-decided says why")
     if same := [a for a, b in pairs if a.case_id == b.case_id]:
         message = f"{same[0].slug} is on both sides, at two times: there are no two sides to measure in turn"
         raise UserMistake("same_point", message, "measure it again: harness run, then compare; or harness check")
@@ -97,19 +97,6 @@ def _until_decided(
     decision = Decision(kind="difference", size=margin)
     measured: MeasuredRun = _carried_out(lambda place: measure_pairs(pairs, decision, policy, place, _command()), db)
     return measured
-
-
-def _replaced(found: Any, measured: MeasuredRun, margin: float) -> Any:
-    """The comparisons, those that were measured anew by what was measured then."""
-    from dataclasses import replace
-
-    from harness.analyse.comparison import comparisons, decided_pairs
-
-    fresh = {
-        (each.a[0].case_id, each.b[0].case_id): each for each in comparisons(decided_pairs(measured), measured, margin)
-    }
-    told = tuple(fresh.get((each.a[0].case_id, each.b[0].case_id), each) for each in found.found)
-    return replace(found, found=told)
 
 
 @click.command()
@@ -135,10 +122,16 @@ def check(baseline: str, run_id: str | None, db: Path, as_json: bool, **asked: A
     threshold = asked["threshold"]
     with leaving_nothing():
         held, run = reference(absolute(db), baseline), stored_run(absolute(db), run_id)
+        for path in filter(None, (asked["junit"], asked["markdown"])):
+            path.parent.mkdir(parents=True, exist_ok=True)  # before anything is measured for what cannot be written
         if held.run_id == run.run_id:
             hint = "measure first (harness run …), or name another with --run"
             raise UserMistake("same_run", f"{baseline} is run {run.run_id} itself", hint)
-        found = screened(held, run, threshold)
+        found = screened(held, run)
+        if all(each.status in ("not_compared", "gone", "new") for each in found):
+            why = found[0].why if found else "neither has a point"
+            message = f"nothing of run {run.run_id} could be held against {baseline}: {why}"
+            raise UserMistake("nothing_compared", message, "measure the same points: harness run …, then check")
         suspects = [each for each in found if each.status == "suspect"]
         if suspects and asked["no_remeasure"]:
             found = [
@@ -146,16 +139,16 @@ def check(baseline: str, run_id: str | None, db: Path, as_json: bool, **asked: A
             ]
         elif suspects:
             click.echo(f"{len(suspects)} suspect: measuring again", err=True)
-            policy = _policy(asked)
+            policy = _policy(asked).model_copy(update={"silence_limit_ns": run.policy.silence_limit_ns})
             found = _carried_out(lambda place: confirm(found, threshold, policy, place, _command()), db)
     report = checked_as_json(found, held, run, threshold)
-    for path, text in ((asked["junit"], checked_junit), (asked["markdown"], checked_markdown)):
-        if path is not None:
-            path.write_text(text(found, held, run, threshold), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(report))
     else:
         stdout_console().print(checked_lines(found, held, run, threshold))
+    for path, text in ((asked["junit"], checked_junit), (asked["markdown"], checked_markdown)):
+        if path is not None:
+            path.write_text(text(found, held, run, threshold), encoding="utf-8")
     return REGRESSION if any_fails(found) else 0
 
 
@@ -232,10 +225,12 @@ def save(file: Path, run_id: str | None, db: Path, as_json: bool) -> int:
 def _policy(asked: dict[str, Any]) -> Policy:
     from harness.core.nouns import Policy
     from harness.core.units import parse_duration
-    from harness.plan.selection import MOST_ROUNDS
+    from harness.plan.selection import DECIDING_BUDGET, MOST_ROUNDS
 
-    policy = Policy(rounds=asked["rounds"] or MOST_ROUNDS, quiet=asked["quiet"] or "warn")
-    return policy.model_copy(update={"budget_ns": parse_duration(asked["budget"])}) if asked["budget"] else policy
+    return Policy(
+        rounds=asked["rounds"] or MOST_ROUNDS, quiet=asked["quiet"] or "warn",
+        budget_ns=parse_duration(asked["budget"] or DECIDING_BUDGET),
+    )  # fmt: skip
 
 
 def _command() -> str:

@@ -7,6 +7,7 @@ variance is believed: three Rounds that agree by luck are no surer than what the
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,7 @@ LOOKS = (3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50)
 _AT_EACH_LOOK = {0.10: 0.015474, 0.05: 0.006891, 0.02: 0.002481, 0.01: 0.001154}
 _SHARE_OF_SD = 1.2533  # a median's standard error ÷ a mean's, for normal values: sqrt(pi / 2)
 _MAD_TO_SD = 1.4826
+_MOST_NEEDED = 1000
 
 Verdict = Literal["faster", "slower", "same", "undecided"]
 
@@ -64,11 +66,15 @@ class Ratio:
         return f"{self.confidence:.0%} {first}, Student's t on logarithms of {self.rounds} {how}"
 
 
-def round_median(turn: int, samples: Sequence[float]) -> RoundMedian:
-    """Of a Round's Samples in the order taken; their dependence makes the error larger. Raises ValueError on none."""
+def round_median(turn: int, samples: Sequence[float], step: float = 0.0) -> RoundMedian:
+    """Of a Round's Samples in the order taken; their dependence makes the error larger. Raises ValueError on none.
+
+    `step`: that of the clock, in the same unit: Samples that agree to the step agree no better than that.
+    """
     middle = median(samples)
     spread = _MAD_TO_SD * median([abs(value - middle) for value in samples])
-    error = _SHARE_OF_SD * spread / math.sqrt(effective_n(samples)) / middle if middle > 0 else 0.0
+    error = _SHARE_OF_SD * spread / math.sqrt(effective_n(samples))
+    error = math.hypot(error, step / math.sqrt(12)) / middle if middle > 0 else 0.0
     return RoundMedian(turn=turn, value=middle, error=error)
 
 
@@ -137,14 +143,9 @@ def is_decided(ratio: Ratio, decision: Decision) -> bool:
     if decision.kind == "difference":
         return verdict_of(ratio, decision.size) != "undecided"
     if decision.kind == "regression":
-        return ratio.low > 1 or ratio.high < edge
+        # Not as soon as it is slower at all: the interval is widest then, and what is half as slow would be an alarm.
+        return ratio.high < edge or (ratio.low > 1 and ratio.value >= edge)
     return ratio.low > edge or ratio.high < edge
-
-
-def is_suspect(ratio: Ratio, threshold: float) -> bool:
-    """Whether to measure it again. Never an alarm, so it may be often: a machine that was quicker at the second of two
-    times hides a part of what became slower."""
-    return ratio.value > 1 + threshold / 10
 
 
 def is_regression(ratio: Ratio, threshold: float) -> bool:
@@ -178,17 +179,21 @@ def relative(medians: Sequence[RoundMedian], others: Sequence[Sequence[RoundMedi
 def rounds_needed(ratio: Ratio, margin: float) -> int | None:
     """About how many Rounds more each side needs for a verdict, if the ratio is what it seems to be.
 
-    None where none is needed, or where that many would not do: the ratio lies so near the margin's end.
+    None where none is needed, or where a thousand would not do: so noisy, or so near the margin's end.
     """
     if verdict_of(ratio, margin) != "undecided":
         return None
     seen, edge = abs(math.log(ratio.value)), math.log(1 + margin)
     distance = max(seen, edge - seen)
     confidence = at_each_look(ratio.confidence) if ratio.looked else ratio.confidence
-    for n in range(max(LEAST_ROUNDS, ratio.rounds + 1), 10_000):
-        if t_quantile(0.5 + confidence / 2, n - 1) * ratio.spread / math.sqrt(n) < distance:
-            return n - ratio.rounds
-    return None
+
+    def would_do(n: int) -> bool:
+        return t_quantile(0.5 + confidence / 2, n - 1) * ratio.spread / math.sqrt(n) < distance
+
+    least, most = max(LEAST_ROUNDS, ratio.rounds + 1), ratio.rounds + _MOST_NEEDED
+    if not would_do(most):
+        return None
+    return bisect_left(range(least, most), True, key=would_do) + least - ratio.rounds
 
 
 @lru_cache(maxsize=16)
@@ -204,11 +209,6 @@ def at_each_look(confidence: float) -> float:
         offered = ", ".join(f"{1 - each:g}" for each in _AT_EACH_LOOK)
         raise ValueError(f"no levels are known for confidence {confidence}; there are {offered}")
     return 1 - found
-
-
-def is_look(rounds: int) -> bool:
-    """Whether a sequential comparison may stop at so many pairs."""
-    return rounds in LOOKS
 
 
 def at_last_look(rounds: int) -> int:

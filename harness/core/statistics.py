@@ -112,24 +112,6 @@ def rounds_interval(round_medians: Sequence[float], confidence: float = 0.95) ->
     return math.exp(center), math.exp(center - half), math.exp(center + half)
 
 
-def ratio_interval(
-    before: Sequence[float], after: Sequence[float], confidence: float = 0.95
-) -> tuple[float, float, float] | None:
-    """(ratio, low, high) of `after` ÷ `before`, medians of Rounds in pairs: the i-th of both are of the same turn.
-
-    None for fewer than three pairs or a value not above 0; raises ValueError for unequal lengths. Student's t on the
-    logarithms of the pairs' ratios: the machine's drift, which falls on both of a pair alike, cancels out.
-
-    True coverage of the 95 % interval (10,000 simulations each), lognormal noise of 5 % a Round and a machine that
-    wanders by 20 % from turn to turn: 95.2 % with 3 pairs, 95.1 % with 5, 95.1 % with 10.
-    """
-    if len(before) != len(after):
-        raise ValueError(f"{len(before)} and {len(after)} Rounds make no pairs")
-    if len(before) < LEAST_ROUNDS or min(*before, *after) <= 0:
-        return None
-    return rounds_interval([late / early for early, late in zip(before, after, strict=True)], confidence)
-
-
 @lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
     """Quantile of Student's t with whole degrees of freedom, 0.5 <= probability < 1, to 12 digits.

@@ -77,7 +77,12 @@ def round_medians(rounds: Sequence[Round]) -> list[RoundMedian]:
     """The median latency in milliseconds of each Round that counts and has Samples, all in one clock."""
     timed = timed_rounds(rounds)
     pairs = zip(timed, latencies_ms(rounds), strict=True)
-    return [round_median(one.number, latencies) for one, latencies in pairs if latencies]
+    runs = max(1, runs_per_sample(rounds))
+    return [
+        round_median(one.number, latencies, ms(told_number(one, "clock_step_ns") or 0.0) / runs)
+        for one, latencies in pairs
+        if latencies
+    ]
 
 
 def pooled_ms(rounds: Sequence[Round]) -> list[float]:

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictStr, ValidationError, field_valida
 from harness.catalog import unknown
 from harness.core.errors import UserMistake
 from harness.core.nouns import PRECISION_ALIASES, Frozen, Isolation
+from harness.core.ratios import LOOKS
 from harness.core.statistics import LEAST_ROUNDS
 from harness.core.text import one_line
 from harness.core.units import human_bytes, parse_duration, parse_rate
@@ -19,8 +20,9 @@ from harness.core.values import INT32_MOST
 LARGEST_SPEC_BYTES = 1_000_000
 # Strict: TOML's `true` is not 1, and "8" is not 8. No larger than the database's columns, or than all readers of JSON.
 Size = Annotated[int, Field(strict=True, ge=1, le=INT32_MOST)]
-# At most so many Rounds of a Case `--until-decided`, where nobody says how many: each has a second of the usual budget.
+# What `--until-decided` has where nobody says: Rounds of 1.5 s, since in less none gets steady.
 MOST_ROUNDS = 20
+DECIDING_BUDGET = "30s"
 # More than any machine has; what this one has is asked when the Plan is made.
 _MOST_CPUS = 4096
 Cpu = Annotated[int, Field(strict=True, ge=0, lt=_MOST_CPUS)]
@@ -179,6 +181,7 @@ def make_selection(spec: Path | None, flags: dict[str, Any]) -> Selection:
             values[key] = [values[key]]
     if values.get("until_decided"):
         values.setdefault("rounds", MOST_ROUNDS)
+        values.setdefault("budget", DECIDING_BUDGET)
     try:
         selection = Selection.model_validate(values)
     except ValidationError as error:
@@ -201,8 +204,8 @@ def _refuse_two_schedules(selection: Selection) -> None:
     if selection.reuses:
         message = "--until-decided measures both sides in turn: what other runs took is no turn of theirs"
         raise UserMistake("decision_measures", message, "leave --incremental out")
-    if selection.rounds < LEAST_ROUNDS:
-        message = f"--until-decided needs {LEAST_ROUNDS} rounds at least, {selection.rounds} were given"
+    if not LEAST_ROUNDS <= selection.rounds <= LOOKS[-1]:
+        message = f"--until-decided takes {LEAST_ROUNDS} to {LOOKS[-1]} rounds, {selection.rounds} were given"
         raise UserMistake("bad_value", message, f"--rounds {MOST_ROUNDS}")
 
 

@@ -67,7 +67,7 @@ def checked_junit(found: Sequence[Checked], baseline: MeasuredRun, run: Measured
     )  # fmt: skip
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in (("baseline", baseline.run_id), ("run", run.run_id), ("threshold", f"{threshold:g}")):
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+        ElementTree.SubElement(properties, "property", name=name, value=_printable(value))
     for each in found:
         model = each.case.model.short_name
         test = ElementTree.SubElement(suite, "testcase", classname=_printable(model), name=_printable(each.case.slug))
@@ -82,12 +82,12 @@ def checked_junit(found: Sequence[Checked], baseline: MeasuredRun, run: Measured
 
 def checked_markdown(found: Sequence[Checked], baseline: MeasuredRun, run: MeasuredRun, threshold: float) -> str:
     """For a pull request: the sentence that decides first, the rows that matter, the rest folded away."""
-    head = "❌" if any_fails(found) else "✅"
+    head = "❌" if any_fails(found) else "⚠️" if "suspect" in summary(found) else "✅"
     lines = [f"### {head} {_sentence(found, baseline, run, threshold)}", ""]
     loud = [each for each in found if each.status in _COLOURS]
     lines += _markdown_table(loud) if loud else []
     if doubts := dict.fromkeys(doubt for each in loud for doubt in each.doubts):
-        lines += ["", *(f"- {_escaped(doubt)}" for doubt in doubts)]
+        lines += ["", *(f"- {_code(doubt)}" for doubt in doubts)]
     if rest := [each for each in found if each.status not in _COLOURS]:
         lines += [
             "",
@@ -103,14 +103,14 @@ def checked_markdown(found: Sequence[Checked], baseline: MeasuredRun, run: Measu
 def _markdown_table(found: Sequence[Checked]) -> list[str]:
     rows = ["| | point | before | now | ratio | why |", "|---|---|--:|--:|--:|---|"]
     for each in found:
-        cells = [each.status.replace("_", " "), f"`{each.case.slug}`", *_numbers(each), one_line(each.why, 300)]
-        rows.append("| " + " | ".join(map(_escaped, cells)) + " |")
+        status = each.status.replace("_", " ")
+        rows.append("| " + " | ".join([status, _code(each.case.slug), *_numbers(each), _code(each.why)]) + " |")
     return rows
 
 
-def _escaped(text: str) -> str:
-    """A model's name or an error must end neither the table's cell nor the text."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+def _code(text: str) -> str:
+    """A model's name or an error is shown and never obeyed: it ends no cell, calls nobody and loads no picture."""
+    return "`" + one_line(text, 300).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _printable(text: str) -> str:
@@ -120,9 +120,13 @@ def _printable(text: str) -> str:
 
 def _sentence(found: Sequence[Checked], baseline: MeasuredRun, run: MeasuredRun, threshold: float) -> str:
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary(found).items())
-    verdict = "Regression" if any_fails(found) else f"No regression of {100 * threshold:g} %"
+    passed = f"No regression of {100 * threshold:g} %"
+    if any_fails(found):
+        passed = "Regression"
+    elif "suspect" in summary(found):
+        passed = "Not decided"
     return (
-        f"{verdict} since {baseline.started_at[:10]} ({baseline.run_id}) in run {run.run_id}: {counts or 'no points'}."
+        f"{passed} since {baseline.started_at[:10]} ({baseline.run_id}) in run {run.run_id}: {counts or 'no points'}."
     )
 
 

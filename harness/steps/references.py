@@ -40,7 +40,7 @@ def side(database: Path, asked: str, within: str | None) -> tuple[MeasuredRun, S
     if is_file(asked) or asked in read_names(database) or _means_run(database, asked):
         run = reference(database, asked)
         return run, run.cases
-    if colon and (head in read_names(database) or _means_run(database, head)):
+    if colon and (is_file(head) or head in read_names(database) or _means_run(database, head)):
         return _narrowed(reference(database, head), tail)
     return _narrowed(reference(database, within or "last"), asked)
 

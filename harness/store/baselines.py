@@ -33,7 +33,7 @@ def read_names(database: Path) -> dict[str, str]:
 
 def set_name(database: Path, name: str, run_id: str | None) -> None:
     """Let the name mean that Run from now on; None takes the name away. Raises UserMistake: bad_baseline_name."""
-    if not re.fullmatch(_NAME, name) or name == "last" or re.fullmatch(_RUN_ID, name):
+    if not re.fullmatch(_NAME, name) or name == "last" or name.endswith(".json") or re.fullmatch(_RUN_ID, name):
         hint = "letters, digits and ._/- : main, v1.2, nightly/linux"
         raise UserMistake("bad_baseline_name", f"{one_line(name, 60)!r} cannot be a baseline's name", hint)
     names = {key: value for key, value in read_names(database).items() if key != name}

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.analyse.regression import CONFIDENCE
+from harness.analyse.regression import CONFIDENCE, beyond
 from harness.core.nouns import Decision
 from harness.core.ratios import (
     LOOKS,
@@ -17,7 +17,6 @@ from harness.core.ratios import (
     is_decided,
     is_regression,
     is_surely_beyond,
-    is_suspect,
     paired_ratio,
     relative,
     round_median,
@@ -38,6 +37,7 @@ class Noise:
     drift_sd: float = 0.03  # the machine wanders …
     drift_keeps: float = 0.9  # … and from turn to turn keeps so much of where it was
     time_sd: float = 0.015  # two Runs of two times
+    own_sd: float = 0.01  # what a point has of its own at each of them, in all its versions
     sample_sd: float = 0.03
     sample_keeps: float = 0.6  # autocorrelation of the samples in a Round
     pause_share: float = 0.02  # of the samples are hit by a pause
@@ -54,17 +54,20 @@ class Machine:
     def another_time(self) -> None:
         self._offset = self.rng.gauss(0, self.noise.time_sd)
         self._drift = self.rng.gauss(0, self.noise.drift_sd)
+        self._own: dict[str, float] = {}
 
     def turn(self) -> None:
         keeps = self.noise.drift_keeps
         self._drift = keeps * self._drift + self.rng.gauss(0, self.noise.drift_sd * math.sqrt(1 - keeps**2))
 
-    def round(self, number: int, slowdown: float) -> RoundMedian:
+    def round(self, number: int, slowdown: float, point: str = "it") -> RoundMedian:
         noise, rng = self.noise, self.rng
+        if point not in self._own:
+            self._own[point] = rng.gauss(0, noise.own_sd)
         own = rng.gauss(0, 1) / math.sqrt(rng.gammavariate(noise.tail / 2, 2) / noise.tail)  # Student's t
         own *= noise.round_sd / math.sqrt(noise.tail / (noise.tail - 2))
         mode = noise.slow_by if rng.random() < noise.slow_share else 0.0
-        level = math.log1p(slowdown) + self._offset + self._drift + own + mode
+        level = math.log1p(slowdown) + self._offset + self._drift + self._own[point] + own + mode
         samples, state = [], rng.gauss(0, noise.sample_sd)
         for _ in range(noise.samples):
             state = noise.sample_keeps * state + rng.gauss(0, noise.sample_sd * math.sqrt(1 - noise.sample_keeps**2))
@@ -81,8 +84,8 @@ def rounds_of(
     beside: list[list[RoundMedian]] = [[] for _ in range(controls)]
     for number in range(1, count + 1):
         found.append(machine.round(number, slowdown))
-        for other in beside:
-            other.append(machine.round(number, 0.0))
+        for place, other in enumerate(beside):
+            other.append(machine.round(number, 0.0, f"control {place}"))
         machine.turn()
     return found, beside
 
@@ -99,7 +102,7 @@ def gate(threshold: float = 0.10, rounds: int = 3, most: int = 20, in_turn: bool
         baseline, beside = rounds_of(machine, rounds, 0.0, controls)
         machine.another_time()
         stored = unpaired_ratio(baseline, rounds_of(machine, rounds, slowdown, 0)[0], alike=True)
-        if stored is None or not is_suspect(stored, threshold):
+        if stored is None or stored.value <= 1:
             return False
         machine.another_time()
         if in_turn:
@@ -108,7 +111,7 @@ def gate(threshold: float = 0.10, rounds: int = 3, most: int = 20, in_turn: bool
         again, beside_again = rounds_of(machine, ROUNDS_ALONE, slowdown, controls)
         held, seen = relative(baseline, beside), relative(again, beside_again)
         ratio = unpaired_ratio(held, seen, CONFIDENCE, alike=True)
-        return ratio is not None and (is_regression if controls else is_surely_beyond)(ratio, threshold)
+        return ratio is not None and is_surely_beyond(ratio, beyond(threshold, controls))
 
     return alarm
 

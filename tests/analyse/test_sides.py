@@ -105,7 +105,9 @@ def test_the_floor_of_the_wait_is_said_where_it_counts() -> None:
     a = at("wasm")
     for floor, said in ((0.5, False), (2.0, True)):
         b = at("webgpu", result={"clock": {"wait_floor_ms": floor}})
-        assert any("the wait itself" in doubt for doubt in comparison(a, b).doubts) == said
+        waited, slope = (b.model_copy(update={"clock": clock}) for clock in ("await", "slope"))
+        assert any("the wait itself" in doubt for doubt in comparison(a, waited).doubts) == said
+        assert not any("the wait itself" in doubt for doubt in comparison(a, slope).doubts)  # there it cancels out
 
 
 def test_a_clock_in_the_page_and_one_outside_tell_the_same_quantity_a_slope_another() -> None:

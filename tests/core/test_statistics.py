@@ -191,39 +191,6 @@ def test_coverage_of_autocorrelated_samples(phi: float, n: int, least: float) ->
     assert _coverage(_ar1(phi), 0.0, n, 2500) >= least
 
 
-def _wandering(rng: random.Random, turns: int) -> tuple[list[float], list[float]]:
-    """Two sides whose ratio is 1.3, on a machine whose speed differs from turn to turn far more than they do."""
-    levels = [rng.lognormvariate(0, 0.2) for _ in range(turns)]
-    sides = ([level * ratio * rng.lognormvariate(0, 0.05) for level in levels] for ratio in (1.0, 1.3))
-    before, after = sides
-    return before, after
-
-
-@pytest.mark.parametrize("turns", [3, 5, 10])
-def test_coverage_of_a_ratio_on_a_machine_that_wanders(turns: int) -> None:
-    rng = random.Random(f"ratio {turns}")
-    hits, repeats = 0, 3000
-    for _ in range(repeats):
-        interval = stats.ratio_interval(*_wandering(rng, turns))
-        hits += interval is not None and interval[1] <= 1.3 <= interval[2]
-    assert 0.93 <= hits / repeats <= 0.97
-
-
-def test_pairs_see_what_the_wandering_hides() -> None:
-    """A thousand times: how often 30 % are seen in five turns."""
-    rng = random.Random("seen")
-    seen = [stats.ratio_interval(*_wandering(rng, 5)) for _ in range(1000)]
-    assert sum(found is not None and found[1] > 1 for found in seen) > 950
-
-
-def test_a_ratio_needs_three_pairs_and_is_exact_without_noise() -> None:
-    assert stats.ratio_interval([1, 2, 3], [2, 4, 6]) == pytest.approx((2, 2, 2))
-    assert stats.ratio_interval([1, 1], [2, 2]) is None
-    assert stats.ratio_interval([1, 1, 1], [2, 0, 2]) is None
-    with pytest.raises(ValueError, match="make no pairs"):
-        stats.ratio_interval([1, 1, 1], [2, 2])
-
-
 @pytest.mark.parametrize("rounds", [3, 5, 10])
 def test_coverage_over_rounds_that_differ(rounds: int) -> None:
     rng = random.Random(rounds)

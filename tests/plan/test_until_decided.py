@@ -92,6 +92,16 @@ def test_a_side_that_is_unsupported_or_fails_at_once_ends_its_pair() -> None:
         assert count(history, WASM) == 1 and count(history, CPU) <= 2
 
 
+def test_a_round_that_fails_later_ends_its_pair_as_well() -> None:
+    """One Round that failed makes its Case failed, which nothing is compared with."""
+
+    def told(one: Case, number: int) -> Round:
+        fails = {"outcome": "failed", "code": "crash"} if one.platform == "wasm" and number == 2 else {}
+        return round_of(one, number, (10.0 + number % 3,) * 12, **fails)
+
+    assert count(carried_out(plan_of(CPU, WASM), told), WASM) == 2
+
+
 def test_a_run_that_is_gone_on_with_goes_on_as_it_would_have() -> None:
     plan, told = plan_of(CPU, WASM, WEBNN), level({"cpu": 10, "wasm": 10.5, "webnn": 10.1}, 0.01)
     whole = carried_out(plan, told)
@@ -123,6 +133,7 @@ def test_rivals_are_those_of_one_model_or_all_where_each_has_one() -> None:
         ({"memory_limit": 100}, "two_schedules"),
         ({"incremental": True}, "decision_measures"),
         ({"rounds": 2}, "bad_value"),
+        ({"rounds": 51}, "bad_value"),  # no look after the fiftieth
         ({"margin": 0.0}, "bad_value"),
     ],
 )
