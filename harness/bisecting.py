@@ -105,7 +105,7 @@ class _Progress:
             pairs = tuple((ids[a], ids[b]) for a, b in upcoming.pairs)
             changes = {"schedule": "until_decided", "pairs": pairs, "decision": upcoming.decision}
         cases = tuple(points[version] for version in self._in_order(upcoming.together))
-        return Plan(cases=cases, policy=policy.model_copy(update=changes))
+        return Plan(cases=cases, policy=policy.model_copy(update={**changes, "origin": "finding_out"}))
 
     def take(self, upcoming: Try, outcome: Outcome) -> list[Step]:
         """What the Run found, added to what is known; its steps, the oldest first."""

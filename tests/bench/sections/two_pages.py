@@ -29,6 +29,8 @@ _AIM_S = 20.0
 _THREADS = 1
 # As tachometer: it opens a tab for each sample, in the browser that it began with.
 _ISOLATION = "zygote"
+# Of twenty Rounds, each of which warms up and samples about as long as one of tachometer's pages.
+_BUDGET = "12s"
 
 Outcome = Literal["right", "unsure", "wrong"]
 # Who was asked → what it said, each time.
@@ -64,8 +66,8 @@ async def ask_harness(chains: Sequence[Chain], threads: int, place: Path, limit_
     models = ",".join(str(chain.path) for chain in chains)
     command = (
         sys.executable, "-m", "harness", "run", "--model", models, "--hardware", "wasm", "--browser", BROWSER,
-        "--threads", threads, "--isolation", _ISOLATION, "--until-decided", "--quiet", "off", "--json",
-        "--db", place / "h.duckdb",
+        "--threads", threads, "--isolation", _ISOLATION, "--until-decided", "--budget", _BUDGET, "--quiet", "off",
+        "--json", "--db", place / "h.duckdb",
     )  # fmt: skip
     ended = await until_limit("harness run", command, limit_s, os.environ)
     return told_by_harness(json.loads(ended.said) if ended.in_time else None, ended)
