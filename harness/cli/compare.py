@@ -43,7 +43,7 @@ def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("first")
 @click.argument("second")
 @click.option("--run", "within", metavar="RUN", help="Where points are named by words alone; default: the last run.")
-@click.option("--until-decided", is_flag=True, help="Go on measuring what is undecided, both sides in turn.")
+@click.option("--until-decided", is_flag=True, help="Measure both sides afresh, in turn, until the verdict is there.")
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True), help="What counts as the same; default: 0.02.")
 @policy_options
 @db_option
