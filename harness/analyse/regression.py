@@ -132,7 +132,10 @@ def confirmed_alone(checked: Checked, b: Side, controls: Sequence[tuple[Side, Si
 def _failed_again(checked: Checked, a: Side, b: Side) -> Checked | None:
     for side in (a, b):
         if (why := why_not_compared(*side)) is not None:
-            status: Status = "broke" if side is b and side[1].result.outcome == "failed" else "suspect"
+            result = side[1].result
+            # What failed for a reason of the moment (its model's file was replaced, say) did not break.
+            broke = side is b and result.outcome == "failed" and result.code not in OF_THE_MOMENT
+            status: Status = "broke" if broke else "suspect"
             return replace(checked, status=status, why=f"measured again: {why}", again_in=b[0].run_id)
     return None
 
