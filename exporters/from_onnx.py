@@ -16,7 +16,8 @@ import onnx
 
 from exporters.checks import broken_numbers, disagreement, flat_numbers
 from exporters.graphs.data import Given, beside, make_inputs, read_given, read_test_set
-from exporters.graphs.files import copy_external, read_graph
+from exporters.graphs.files import copy_external
+from exporters.graphs.planned import graph_as_planned, inputs_as_planned
 from exporters.graphs.run import run_onnxruntime
 from exporters.graphs.signature import Signature, make_static
 from exporters.seam import ExportFailed, Job, Product
@@ -30,16 +31,17 @@ def export(job: Job) -> Product:
     """The graph with its data, its inputs and what it must give; raises ExportFailed or ExportUnsupported."""
     path = Path(job.request.model.path or job.request.model.name)
     job.say(f"checking {path.name}")
-    model, external = read_graph(path)
-    if Path(GRAPH).name in external:
-        raise ExportFailed("broken_onnx", f"{path.name} keeps its data in a file named {Path(GRAPH).name}; rename it")
-    signature = Signature(model)
-    given, sizes, notes = _inputs(job, path, signature, [value.name for value in model.graph.output])
-    signature.refuse_large(sizes)
-    make_static(model, signature, sizes)
-    folder = job.out / FOLDER
-    folder.mkdir(parents=True)
-    copy_external(external, path.parent, folder)
+    with graph_as_planned(job.request.model, path) as (model, external):
+        if Path(GRAPH).name in external:
+            reason = f"{path.name} keeps its data in a file named {Path(GRAPH).name}; rename it"
+            raise ExportFailed("broken_onnx", reason)
+        signature = Signature(model)
+        given, sizes, notes = _inputs(job, path, signature, [value.name for value in model.graph.output])
+        signature.refuse_large(sizes)
+        make_static(model, signature, sizes)
+        folder = job.out / FOLDER
+        folder.mkdir(parents=True)
+        copy_external(external, path.parent, folder)
     onnx.save(model, str(job.out / GRAPH))
     inputs = given.inputs if given else make_inputs(signature, sizes, job.request.seed)
     inputs = {name: inputs[name] for name in signature.names}
@@ -62,7 +64,9 @@ def _inputs(
     not fit the sizes asked for is left aside, since the user's word is the newer one."""
     asked = signature.sizes_asked(job.request.dims)
     if job.request.inputs_path is not None:
-        given = read_given(Path(job.request.inputs_path).expanduser(), signature.names, outputs)
+        place = Path(job.request.inputs_path).expanduser()
+        with inputs_as_planned(place, job.request.inputs_sha256):
+            given = read_given(place, signature.names, outputs)
         return given, _agreed(signature, given, asked), (given.origin,)
     notes: tuple[str, ...] = ()
     test_set = beside(path)

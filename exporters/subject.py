@@ -20,6 +20,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from exporters.apart import as_ours
 from exporters.graphs.run import REFERENCE_THREADS, first_line
 from exporters.pipelines import answer_of
+from exporters.planned import folder_as_planned
 from exporters.quiet import quiet
 from exporters.reference import kinds_of_attention, outputs_of, reference_of, tensors
 from exporters.seam import ExportFailed, ExportUnsupported, Job, Product, Subject
@@ -41,12 +42,13 @@ from exporters.zoo.layers import cut_layers
 from exporters.zoo.registry import auto_class, family_of
 from exporters.zoo.wordpiece import write_tokenizer
 from harness.core.calls import CALL_FILE
+from harness.core.nouns import Model
 
 TOKENIZER_FILES = (
     "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
     "sentencepiece*.model", "chat_template*", "preprocessor_config.json", "processor_config.json",
 )  # fmt: skip
-_SHA256 = re.compile(r"(sha256:)?[0-9a-f]{64}")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,16 @@ def _class_of(subject: Subject) -> Any:
 
 def _build(job: Job) -> Built:
     """The module into `hf/`, with its tokenizer where there is one."""
-    model, hf = job.request.model, job.out / "hf"
+    model = job.request.model
     found = None if model.kind == "architecture" else _found(job)
+    if found is None or not _is_by_content(model):
+        return _built(job, found)
+    with folder_as_planned(model, found.path):
+        return _built(job, found)
+
+
+def _built(job: Job, found: Found | None) -> Built:
+    model, hf = job.request.model, job.out / "hf"
     if model.weights == "pretrained":
         if found is None or model.scale != "full":
             raise ExportFailed(
@@ -227,11 +237,16 @@ def _found(job: Job) -> Found:
     cache may hold only its config so far) or the words for a copy that is no commit (then the path is that copy)."""
     model = job.request.model
     hub_id, _, what = model.identity.partition("@")
-    if model.path is not None and _SHA256.fullmatch(model.identity):
+    if model.path is not None and _is_by_content(model):
         return locate(model.path)
     if model.path is not None and what and model.revision is None:
         return replace(locate(model.path), weights_from=what)
     return locate(hub_id, model.revision)
+
+
+def _is_by_content(model: Model) -> bool:
+    """Whether it is a local folder, and its identity a digest of what lies there."""
+    return model.path is not None and _SHA256.fullmatch(model.identity) is not None
 
 
 def _auto_class(job: Job, config: Any) -> Any:

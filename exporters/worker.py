@@ -61,9 +61,10 @@ def inspect(request: dict[str, Any], say: Say) -> dict[str, Any]:
         raise ExportFailed("bad_request", "inspect needs a name")
     path = Path(name)
     if path.suffix == ".onnx" and not path.is_dir():
-        from exporters.graphs.files import files_of
+        from exporters.graphs.files import files_of, read_graph
 
-        return {"files": [str(file) for file in files_of(path)]}
+        _, external = read_graph(path)
+        return {"files": [str(file) for file in files_of(path, external)]}
     from exporters.source import inspect as look
 
     return look(name, request.get("revision"))

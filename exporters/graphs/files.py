@@ -44,12 +44,10 @@ def read_graph(path: Path) -> tuple[Any, tuple[str, ...]]:
     return model, external
 
 
-def files_of(path: Path) -> list[Path]:
-    """Everything that a bare graph's numbers and their check depend on: it, its external data, its test data.
-
-    Raises ExportFailed as `read_graph` does.
+def files_of(path: Path, external: tuple[str, ...]) -> list[Path]:
+    """Everything that a bare graph's numbers and their check depend on: it, its external data as `read_graph` names it,
+    its test data. Raises ExportFailed `inputs_unreadable`.
     """
-    _, external = read_graph(path)
     tests = sorted(path.parent.glob("test_data_set_*/*.pb"))
     for test in tests:
         refuse_unbounded(test, path.parent)

@@ -2,6 +2,7 @@
 
 errors.py      a user's mistake (exit 2) apart from the harness's own bugs
 digest.py      one canonical form of a value, and its SHA-256
+content.py     what a local model is, told by its files: one rule for who plans and who exports, hence the one I/O
 units.py       durations and sizes, as people write them and as we keep them
 nouns.py       Model, Task, Case, Plan, Artifact: what is asked for
 plugins.py     what backends, browsers, exporters and architectures say of themselves

@@ -33,7 +33,7 @@ ScheduleName = Literal["interleaved", "progressive", "memory_limit", "until_deci
 # nothing of what was asked.
 OF_THE_MOMENT = (
     "not_fetched", "device_absent", "device_gone", "disk_full", "link_lost", "page_left", "browser_start",
-    "worker_start", "reused_missing", "not_measured",
+    "worker_start", "reused_missing", "not_measured", "model_changed", "inputs_changed",
 )  # fmt: skip
 NOT_TRIED, NO_ROOM = LEFT_OUT = ("not_tried", "no_room")
 # What `PlannedCase.versions` says of a browser that tells its version only once it runs.

@@ -1,6 +1,5 @@
 """Selection → Plan: every point that was asked for is a Case; the impossible ones already carry their reason."""
 
-import hashlib
 import importlib.util
 import math
 import os
@@ -13,6 +12,7 @@ import psutil
 
 from harness import catalog
 from harness.core.asked import why_not_at
+from harness.core.content import LARGEST_INPUTS_BYTES, files_of_inputs, sha256_of_inputs
 from harness.core.errors import UserMistake
 from harness.core.nouns import (
     PRECISION_ALIASES,
@@ -36,7 +36,7 @@ from harness.plan.asked_versions import (
     runtimes_asked,
     runtimes_of,
 )  # fmt: skip
-from harness.plan.models import Lookup, local_path, resolve_model, sha256_of
+from harness.plan.models import Lookup, local_path, resolve_model
 from harness.plan.order import names_of
 from harness.plan.selection import Selection
 from harness.plan.sets import models_asked
@@ -48,8 +48,6 @@ MOST_POINTS = 50_000
 # static, and only those up to the first one over the limit are made.
 SEARCHED_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _PAGE_NEEDS = ("aiohttp", "playwright")
-# Inputs are one inference's; the exporters read no more than this either.
-LARGEST_INPUTS_BYTES = 4 * 1024**3
 _PROVIDES = {"architecture": {"hf", "onnx"}, "pretrained": {"hf", "onnx"}, "onnx": {"onnx"}}
 
 
@@ -328,13 +326,12 @@ def _graph_inputs(model: Model, selection: Selection) -> dict[str, Any]:
     if selection.inputs is not None:
         hint = "--inputs takes an .npz file or a folder"
         path = local_path(selection.inputs, hint)
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        files = files_of_inputs(path)
         size_bytes = sum(file.stat().st_size for file in files)
         if size_bytes > LARGEST_INPUTS_BYTES:
             raise UserMistake(
                 "inputs_too_large",
                 f"{path} holds {human_bytes(size_bytes)}, more than {human_bytes(LARGEST_INPUTS_BYTES)}", hint,
             )  # fmt: skip
-        whole = hashlib.sha256("\0".join(f"{file.name}\0{sha256_of(file)}" for file in files).encode())
-        given |= {"inputs": whole.hexdigest(), "inputs_path": str(path)}
+        given |= {"inputs": sha256_of_inputs(files), "inputs_path": str(path)}
     return given

@@ -8,13 +8,13 @@
 So `bert` is always the architecture and `./bert` always the folder; nothing depends on what happens to lie there.
 """
 
-import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.core.content import files_loaded, identity_of, identity_of_unreadable
 from harness.core.errors import UserMistake
 from harness.core.nouns import Model
 from harness.core.text import one_line
@@ -25,9 +25,6 @@ from harness.plan.selection import Selection
 Lookup = Callable[[str, str | None], Mapping[str, Any]]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
-_LOADED_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
-_CODE_FILES = ("**/*.py",)
-_HEAD_BYTES = 1_000_000
 
 
 def is_path(name: str) -> bool:
@@ -84,10 +81,10 @@ def _bare_graph(name: str, path: Path, selection: Selection, lookup: Lookup) -> 
     _refuse_changes(name, selection)
     try:
         files = [Path(file) for file in lookup(str(path), None)["files"]]
-        identity = f"sha256:{_sha256_of_files(path.parent, files)}"
+        identity = identity_of(path.parent, files)
     except UserMistake:
         # Not a readable graph: exporting it will say what is wrong, as this Case's outcome.
-        identity = f"unreadable:{_head_of(path)}"
+        identity = identity_of_unreadable(path)
     return Model(
         name=name, kind="onnx", identity=identity, architecture=None,
         path=str(path), weights="pretrained", family="graph",
@@ -103,8 +100,7 @@ def _pretrained(name: str, folder: Path | None, selection: Selection, lookup: Lo
     hub_id, _, revision = name.partition("@") if folder is None else (str(folder), "", "")
     found = lookup(hub_id, revision or None)
     if folder is not None:
-        patterns = (*_LOADED_FILES, *(_CODE_FILES if selection.trust_remote_code else ()))
-        identity = f"sha256:{_sha256_of_folder(folder, patterns)}"
+        identity = identity_of(folder, files_loaded(folder, selection.trust_remote_code))
     else:
         identity = f"{hub_id}@{found['revision'] or found['weights_from']}"
     known = catalog.architectures().get(found["architecture"])
@@ -131,31 +127,3 @@ def _refuse_changes(name: str, selection: Selection) -> None:
             "cut_pretrained", f"{name!r} has weights of its own, and layers that belong together",
             "--layers goes with architecture names",
         )  # fmt: skip
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _head_of(path: Path) -> str:
-    """Digest of a file's size and first bytes: what cannot be read as a graph may be endless."""
-    with path.open("rb") as file:
-        head = hashlib.sha256(file.read(_HEAD_BYTES)).hexdigest()
-    return f"{path.stat().st_size}-{head}"
-
-
-def _sha256_of_folder(folder: Path, patterns: tuple[str, ...]) -> str:
-    """Digest over the files that loading reads, by name and content."""
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    return _sha256_of_files(folder, sorted(found))
-
-
-def _sha256_of_files(folder: Path, files: Sequence[Path]) -> str:
-    """Of contents, and of names but the first file's own: a graph that is renamed is the same graph."""
-    whole = hashlib.sha256()
-    for number, path in enumerate(files):
-        name = path.relative_to(folder).as_posix() if number or path.suffix != ".onnx" else "graph"
-        whole.update(f"{name}\0{sha256_of(path)}\0".encode())
-    return whole.hexdigest()

@@ -102,6 +102,14 @@ def test_where_the_baseline_cannot_be_had_after_all_the_stored_rounds_judge(now_
     assert found.status == status and "its baseline: failed" in found.why
 
 
+def test_what_cannot_be_measured_again_since_its_file_was_replaced_did_not_break() -> None:
+    fresh, (a, b) = again((10, 10, 10), (12, 12, 12))
+    told = {"outcome": "failed", "code": "model_changed", "reason": "m.onnx is not what it was"}
+    gone = b.model_copy(update={"result": b.result.model_copy(update=told)})
+    found = confirmed(screen(point(10), point(12)), (fresh, a), (fresh, gone), 0.10)
+    assert found.status == "suspect" and "m.onnx is not what it was" in found.why and not any_fails([found])
+
+
 def test_a_machine_that_got_slower_as_a_whole_is_no_regression() -> None:
     """All take 15 % longer than at the baseline's time; beside the control nothing has changed."""
     base = made_run(point(10), point(20, "wasm"), run_id="base")

@@ -1,7 +1,6 @@
 """From Cases to Artifacts of several precisions: the fp32 one first and once, and its reason is everybody's."""
 
 import asyncio
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from harness.export.process import ExportFailed
 from harness.export.request import base_of, digest_of_request, request_for
 from harness.steps.exporting import Exported, export_all
 from harness.steps.workplace import Workplace
+from tests.exporters.asking import planned_identity
 from tests.making import make_case, make_model
 from tests.test_pipeline import Silent
 
@@ -37,7 +37,7 @@ class Listening(Silent):
 
 
 def case_of(path: Path, precision: str, **changes: Any) -> Case:
-    identity = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    identity = planned_identity(path)
     model = make_model(
         name=path.name, kind="onnx", identity=identity, architecture=None, path=str(path), weights="pretrained",
         scale="full", family="graph",

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from exporters.worker import answer, tasks_on_disk
+from harness.core.content import files_loaded, files_of_inputs, identity_of, sha256_of_inputs
+from harness.core.errors import UserMistake
 from harness.core.nouns import Artifact
+from harness.plan.models import resolve_model
+from harness.plan.selection import Selection
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 TASKS = {task["name"]: task for task in tasks_on_disk()}
@@ -58,18 +62,37 @@ def architecture_request(name: str, seed: int = 0, length: int | None = 16, **ch
 
 
 def pretrained_request(name: str, task: str, **model: Any) -> dict[str, Any]:
-    """A request for pretrained weights at full size."""
-    made = {"name": name, "kind": "pretrained", "identity": name, "architecture": "bert"}
+    """A request for pretrained weights at full size; of a local folder (`path=`), by what it holds now."""
+    identity = planned_identity(Path(model["path"]), bool(model.get("trust_remote_code"))) if "path" in model else name
+    made = {"name": name, "kind": "pretrained", "identity": identity, "architecture": "bert"}
     made |= {"weights": "pretrained", "scale": "full", "family": "text_encoder", **model}
     return {"model": made, "task": TASKS[task], "batch_size": 2, "length": 32, "exporter": "transformers"}
 
 
 def onnx_request(path: Path, **changes: Any) -> dict[str, Any]:
-    """A request for a bare graph."""
-    model = {"name": path.name, "kind": "onnx", "identity": "sha256:" + "0" * 64, "architecture": None}
+    """A request for a bare graph, and inputs where they are given, by what they hold now."""
+    model = {"name": path.name, "kind": "onnx", "identity": planned_identity(path), "architecture": None}
     model |= {"path": str(path), "weights": "pretrained", "scale": "full", "family": "graph"}
     request = {"model": model, "task": TASKS["graph"], "batch_size": 1, "length": None, "exporter": "onnx"}
+    if "inputs_path" in changes:
+        request["inputs_sha256"] = sha256_of_inputs(files_of_inputs(Path(changes["inputs_path"])))
     return {**request, **changes}
+
+
+def planned_identity(path: Path, trusted: bool = False) -> str:
+    """As the conductor's planning names it; what it refuses to plan, by the same rule all the same."""
+    try:
+        return resolve_model(str(path), Selection(trust_remote_code=trusted), _look).identity
+    except UserMistake:
+        return identity_of(path, files_loaded(path, trusted)) if path.is_dir() else "sha256:" + "0" * 64
+
+
+def _look(name: str, revision: str | None) -> dict[str, Any]:
+    last = answer("inspect", json.dumps({"name": name, "revision": revision}), lambda text: None)
+    if last["event"] != "result":
+        raise UserMistake(last.get("code", "unsupported"), last["reason"], None)
+    found: dict[str, Any] = last["result"]
+    return found
 
 
 def ask(request: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def test_the_exporter_itself_runs_no_code_without_being_told(tmp_path: Path) -> 
     marker = tmp_path / "marker"
     folder = own_model(tmp_path / "own", marker)
     (tmp_path / "out").mkdir()
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder), "architecture": "own"}
+    named = {"path": str(folder), "architecture": "own"}
     last = ask(pretrained_request(str(folder), "feature-extraction", **named), tmp_path / "out")
     assert (last["event"], last["code"]) == ("failed", "unknown_architecture"), last
     assert not marker.exists()
@@ -125,7 +125,7 @@ def test_a_known_architecture_that_brings_code_is_built_by_the_known_one(tmp_pat
     told = inspect(str(folder))
     assert (told["architecture"], told["remote_code"]) == ("bert", True)
     (tmp_path / "out").mkdir()
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder)}
+    named = {"path": str(folder)}
     last = ask(pretrained_request(str(folder), "feature-extraction", **named), tmp_path / "out")
     assert last["event"] == "failed", "its weights are not BERT's"
     assert not marker.exists()
@@ -133,7 +133,7 @@ def test_a_known_architecture_that_brings_code_is_built_by_the_known_one(tmp_pat
 
 def test_a_task_that_its_code_does_not_offer_is_unsupported(tmp_path: Path) -> None:
     folder = own_model(tmp_path / "own", tmp_path / "marker")
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder), "architecture": "own", "trust_remote_code": True}
+    named = {"path": str(folder), "architecture": "own", "trust_remote_code": True}
     (tmp_path / "out").mkdir()
     last = ask(pretrained_request(str(folder), "text-generation", **named), tmp_path / "out")
     assert last["event"] == "unsupported" and "--task" in last["reason"]
@@ -195,7 +195,7 @@ def test_a_config_of_wrong_types_fails_with_a_code(tmp_path: Path, wrong: dict[s
     folder = own_model(tmp_path / "own", tmp_path / "marker", **told)
     inspect(str(folder))
     (tmp_path / "out").mkdir()
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder)}
+    named = {"path": str(folder)}
     last = ask(pretrained_request(str(folder), "feature-extraction", **named), tmp_path / "out")
     assert last["event"] == "failed" and last["code"] != "exporter_error", last
     assert not (tmp_path / "marker").exists()
@@ -222,7 +222,7 @@ def test_safetensors_that_are_broken_are_refused(tmp_path: Path, weights: Any) -
     else:
         path.write_bytes(weights)
     (tmp_path / "out").mkdir()
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder)}
+    named = {"path": str(folder)}
     last = ask(pretrained_request(str(folder), "feature-extraction", **named), tmp_path / "out")
     assert (last["event"], last["code"]) == ("failed", "load_failed"), last
     assert "\n" not in last["reason"]
@@ -234,7 +234,7 @@ def test_weights_in_a_pickle_are_never_loaded(tmp_path: Path) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Marks(marker)))
     (tmp_path / "out").mkdir()
-    named = {"identity": "sha256:" + "0" * 64, "path": str(folder)}
+    named = {"path": str(folder)}
     last = ask(pretrained_request(str(folder), "feature-extraction", **named), tmp_path / "out")
     assert last["code"] == "weights_not_found" and "pickle" in last["reason"]
     assert not marker.exists()

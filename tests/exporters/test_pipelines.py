@@ -115,7 +115,7 @@ def test_a_folder_without_its_tokenizer_says_why_there_is_none(exported: Exports
     source, out = tmp_path / "mine", tmp_path / "out"
     shutil.copytree(exported("bert").folder / "hf", source, ignore=shutil.ignore_patterns("tokenizer.json"))
     out.mkdir()
-    request = pretrained_request("mine", "feature-extraction", identity="sha256:" + "a" * 64, path=str(source))
+    request = pretrained_request("mine", "feature-extraction", path=str(source))
     artifact = ask(request, out)["result"]["artifact"]
     assert artifact["pipeline"] is None
     assert any(note.startswith("no pipeline: it brings no tokenizer.json") for note in artifact["notes"])
@@ -143,7 +143,7 @@ def test_labels_with_one_name_cannot_be_put_in_order(exported: Exports, tmp_path
     config["id2label"]["7"] = config["id2label"]["8"]
     config.pop("label2id", None)
     (source / "config.json").write_text(json.dumps(config))
-    model = {"identity": "sha256:" + "a" * 64, "path": str(source), "architecture": "vit", "family": "vision"}
+    model = {"path": str(source), "architecture": "vit", "family": "vision"}
     request = {**pretrained_request("mine", "image-classification", **model), "length": None}
     artifact = ask(request, out)["result"]["artifact"]
     assert artifact["pipeline"] is None and "labels" in artifact["notes"][-1]
@@ -155,7 +155,7 @@ def test_a_processor_that_makes_no_sense_costs_the_pipeline_only(exported: Expor
     out.mkdir()
     told = json.loads((source / "preprocessor_config.json").read_text())
     (source / "preprocessor_config.json").write_text(json.dumps({**told, "image_mean": {"red": "no"}}))
-    model = {"identity": "sha256:" + "a" * 64, "path": str(source), "architecture": "vit", "family": "vision"}
+    model = {"path": str(source), "architecture": "vit", "family": "vision"}
     artifact = ask({**pretrained_request("mine", "image-classification", **model), "length": None}, out)["result"][
         "artifact"
     ]

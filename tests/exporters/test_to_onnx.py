@@ -143,7 +143,7 @@ def test_local_folder_of_an_export_is_a_pretrained_model(exported: Exports, tmp_
     source, out = tmp_path / "mine", tmp_path / "out"
     shutil.copytree(exported("bert").folder / "hf", source, ignore=shutil.ignore_patterns("tokenizer*"))
     out.mkdir()
-    request = pretrained_request("mine", "feature-extraction", identity="sha256:" + "a" * 64, path=str(source))
+    request = pretrained_request("mine", "feature-extraction", path=str(source))
     made = must_export(request, out)
     assert made.artifact.weights_from == "local folder"
     assert any("no tokenizer" in note for note in made.artifact.notes)
@@ -154,7 +154,7 @@ def test_pickled_weights_are_not_read(exported: Exports, tmp_path: Path) -> None
     shutil.copytree(exported("bert").folder / "hf", source)
     (source / "model.safetensors").rename(source / "pytorch_model.bin")
     out.mkdir()
-    request = pretrained_request("mine", "feature-extraction", identity="sha256:" + "a" * 64, path=str(source))
+    request = pretrained_request("mine", "feature-extraction", path=str(source))
     assert ask(request, out)["code"] == "weights_not_found"
 
 
@@ -166,7 +166,7 @@ def test_constant_output_is_refused(exported: Exports, tmp_path: Path) -> None:
     weights = load_file(source / "model.safetensors")
     save_file({name: np.zeros_like(w) for name, w in weights.items()}, source / "model.safetensors", {"format": "pt"})
     out.mkdir()
-    model = {"identity": "sha256:" + "a" * 64, "path": str(source), "architecture": "gpt2"}
+    model = {"path": str(source), "architecture": "gpt2"}
     last = ask(pretrained_request("mine", "text-generation", **model), out)
     assert last["code"] == "degenerate_output" and "constant" in last["reason"]
 
