@@ -153,6 +153,9 @@ def _doubts_between_runs(a: MeasuredRun, b: MeasuredRun) -> list[str]:
     found = []
     if a.run_id != b.run_id:
         found.append("measured at two times: what the machine was like at each is in the ratio")
+        slices = [run.policy.loop().slice_ns / 1e9 for run in (a, b)]
+        if not 0.5 < slices[0] / slices[1] < 2:
+            found.append(f"rounds of {slices[0]:.3g} s and of {slices[1]:.3g} s: the shorter warm up less")
         if a.machine.get("machine_id") != b.machine.get("machine_id"):
             names = [str(run.machine.get("cpu") or "an unknown one") for run in (a, b)]
             what = f"{names[0]} and {names[1]}" if names[0] != names[1] else "they differ in what is not the CPU"

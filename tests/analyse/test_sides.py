@@ -7,7 +7,7 @@ import pytest
 from harness.analyse.comparison import Comparison, LeftOut, compare
 from harness.analyse.sides import SideBySide, compared, matching, side_by_side
 from harness.core.measured import MeasuredCase, MeasuredRun
-from harness.core.nouns import Case
+from harness.core.nouns import Case, Policy
 from tests.analyse.made_runs import HERE, made_run, measured
 from tests.store.made_up import case
 
@@ -99,6 +99,15 @@ def test_doubts_of_the_machine_and_of_the_adapter() -> None:
     found = compare((made_run(a), a), (other, b), 0.02)
     assert isinstance(found, Comparison)
     assert "two machines: none and another" in found.doubts and not found.ratio.paired
+
+
+def test_rounds_of_another_length_are_said() -> None:
+    a = at("cpu")
+    short = Policy(rounds=20, budget_ns=20_000_000_000)
+    for policy, said in ((short, True), (Policy(), False)):
+        found = compare((made_run(a), a), (made_run(a, run_id="s", policy=policy), a), 0.02)
+        assert isinstance(found, Comparison)
+        assert any("warm up less" in doubt for doubt in found.doubts) == said
 
 
 def test_the_floor_of_the_wait_is_said_where_it_counts() -> None:
