@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.analyse.pairs import Pair, Point
+from harness.analyse.pairs import Pair, Point, side_by_side
 from harness.core.clocks import same_quantity
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.core.noise import was_quiet
@@ -69,6 +69,12 @@ def decided_pairs(run: MeasuredRun) -> list[Pair]:
     """The pairs that a Run until decided was made for."""
     points = {one.case.case_id: (one.case, one.result) for one in run.cases}
     return [(points[a], points[b]) for a, b in run.policy.pairs if a in points and b in points]
+
+
+def compared_within(run: MeasuredRun) -> list[Comparison]:
+    """Of one Run: what it was made to decide, else the versions that stand side by side in it."""
+    points = [(one.case, one.result) for one in run.cases]
+    return comparisons(decided_pairs(run) or side_by_side(points), run)
 
 
 def compare(a: Side, b: Side, margin: float | None) -> Comparison | LeftOut:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.analyse.likeness import Observed
 from harness.core.nouns import LEFT_OUT, OF_THE_MOMENT
 from harness.core.rounds import CaseResult, Round
-from harness.metrics import verdict_clock
+from harness.metrics import told_number, verdict_clock
 
 
 def observed(version: str, result: CaseResult, rounds: Sequence[Round]) -> Observed:
@@ -16,11 +16,12 @@ def observed(version: str, result: CaseResult, rounds: Sequence[Round]) -> Obser
     if not telling:
         return Observed(version, result.outcome, result.code, result.reason)
     first = telling[0]
-    share = max((told for one in telling if (told := _share(one)) is not None), default=None)
+    shares = [told for one in telling if (told := told_number(one, "fallback_share")) is not None]
     verdicts = [one.verdict for one in telling]
     return Observed(
         version=version, outcome=first.outcome, code=first.code, reason=first.reason, rounds=len(telling),
-        flaky=_flaky(telling), figures=_figures(telling), fallback_share=share, clock=verdict_clock(telling).clock,
+        flaky=_flaky(telling), figures=_figures(telling), fallback_share=max(shares, default=None),
+        clock=verdict_clock(telling).clock,
         right=first.outcome == "ok" and all(one is not None and one.checked and one.passed for one in verdicts),
     )  # fmt: skip
 
@@ -31,11 +32,6 @@ def _flaky(rounds: Sequence[Round]) -> str | None:
     if len({one.outcome for one in rounds}) < 2:
         return None
     return "not the same each time: " + ", ".join(f"{count} × {told}" for told, count in counts.most_common())
-
-
-def _share(one: Round) -> float | None:
-    share = one.provenance.get("fallback_share")
-    return float(share) if isinstance(share, int | float) and not isinstance(share, bool) else None
 
 
 def _figures(rounds: Sequence[Round]) -> dict[str, tuple[float, float]]:

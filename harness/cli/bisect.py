@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ import click
 
 from harness.cli.options import absolute, db_option, json_option, selection_options, stdout_console
 from harness.cli.planning import plan_of, published, select
-from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.running import carry_out, command_typed, leaving_nothing, progress
 from harness.cli.seeing import seeing_options, take_seeing
 from harness.core.errors import UserMistake
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from harness.bisecting import Question
     from harness.execute.seeing import Seeing
     from harness.plan.selection import Selection
-    from harness.show.progress import Progressing
     from harness.steps.workplace import Workplace
 
 # Each step goes on until it is decided, or for as many Rounds as `run --until-decided` would.
@@ -86,14 +83,14 @@ def _question(selection: Selection, threshold: float, db: Path, seeing: Seeing) 
 def _bisected(question: Question, db: Path, seeing: Seeing) -> Bisection:
     from harness.bisecting import bisect as search
 
-    command = shlex.join(["harness", *sys.argv[1:]])
+    command = command_typed()
     runs: list[str] = []
 
     @contextlib.contextmanager
     def workplace() -> Iterator[Workplace]:
         from harness.steps.workplace import RealExecutors, Workplace
 
-        with closing(_progress()) as watcher:
+        with closing(progress()) as watcher:
             seen = replace(seeing, screenshots=absolute(db).parent / "screenshots", say=watcher.told)
             try:
                 yield Workplace(absolute(db), RealExecutors(seen), watcher, seen)
@@ -115,11 +112,3 @@ def _bisected(question: Question, db: Path, seeing: Seeing) -> Bisection:
             said = f"what was measured is kept, in the runs {', '.join(runs)}; the same command begins the search anew"
             click.echo(f"interrupted; {said}", err=True)
         raise
-
-
-def _progress() -> Progressing:
-    from rich.console import Console
-
-    from harness.show.progress import Progressing
-
-    return Progressing(Console(stderr=True))

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import absolute, db_option, json_option, stdout_console
-from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.running import carry_out_beside, command_typed, leaving_nothing
 from harness.core.errors import UserMistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.analyse.comparison import Comparison
     from harness.analyse.sides import SideBySide
     from harness.core.measured import MeasuredRun
     from harness.core.nouns import Policy
-    from harness.steps.workplace import Workplace
 
 REGRESSION = 3
 _policy_options = [
@@ -95,8 +91,7 @@ def _until_decided(
     if any(run.machine.get("machine_id") != here for pair in sides.pairs for run, _ in pair):
         raise UserMistake("other_machine", "a side was measured on another machine", "compare without --until-decided")
     decision = Decision(kind="difference", size=margin)
-    measured: MeasuredRun = _carried_out(lambda place: measure_pairs(pairs, decision, policy, place, _command()), db)
-    return measured
+    return carry_out_beside(lambda place: measure_pairs(pairs, decision, policy, place, command_typed()), db)
 
 
 @click.command()
@@ -140,7 +135,7 @@ def check(baseline: str, run_id: str | None, db: Path, as_json: bool, **asked: A
         elif suspects:
             click.echo(f"{len(suspects)} suspect: measuring again", err=True)
             policy = _policy(asked).model_copy(update={"silence_limit_ns": run.policy.silence_limit_ns})
-            found = _carried_out(lambda place: confirm(found, threshold, policy, place, _command()), db)
+            found = carry_out_beside(lambda place: confirm(found, threshold, policy, place, command_typed()), db)
     report = checked_as_json(found, held, run, threshold)
     if as_json:
         click.echo(json.dumps(report))
@@ -231,17 +226,3 @@ def _policy(asked: dict[str, Any]) -> Policy:
         rounds=asked["rounds"] or MOST_ROUNDS, quiet=asked["quiet"] or "warn",
         budget_ns=parse_duration(asked["budget"] or DECIDING_BUDGET),
     )  # fmt: skip
-
-
-def _command() -> str:
-    return shlex.join(["harness", *sys.argv[1:]])
-
-
-def _carried_out(work: Callable[[Workplace], Coroutine[Any, Any, Any]], db: Path) -> Any:
-    from rich.console import Console
-
-    from harness.show.progress import Progressing
-    from harness.steps.workplace import RealExecutors, Workplace
-
-    with closing(Progressing(Console(stderr=True))) as watcher:
-        return carry_out(work(Workplace(absolute(db), RealExecutors(), watcher)))

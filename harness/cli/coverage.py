@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options, stdout_console
+from harness.cli.options import absolute, db_option, given, json_option, selection_options, stdout_console
 from harness.cli.planning import exit_code, plan_of, select
-from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.running import carry_out, command_typed, database_flag, leaving_nothing
 from harness.cli.seeing import refuse_to_show_nothing, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.execute.seeing import NOBODY, Seeing
@@ -116,7 +114,7 @@ def _covered(selection: Selection, db: Path, seeing: Seeing, ways: Ways) -> Outc
         raise UserMistake("not_attached", "an attached device does one thing at a time", "measure with harness attach")
     plan = plan_of(selection, db, seeing, "coverage").plan
     refuse_to_show_nothing(seeing, plan)
-    command = shlex.join(["harness", *sys.argv[1:]])
+    command = command_typed()
     return _carry_out(lambda place, told: cover(plan, place, command, replace(ways, ended=told)), db, seeing)
 
 
@@ -138,8 +136,9 @@ def _carry_out(
             return carry_out(work(place, watcher.model_ended))
         except KeyboardInterrupt:
             if watcher.run_id is not None:
-                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
-                watcher.warned(f"interrupted; go on with: harness coverage --resume {watcher.run_id}{where}")
+                watcher.warned(
+                    f"interrupted; go on with: harness coverage --resume {watcher.run_id}{database_flag(db)}"
+                )
             raise
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import DEFAULT_DB, absolute, db_option, json_option, stdout_console
-from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.options import absolute, db_option, json_option, stdout_console
+from harness.cli.running import carry_out_beside, command_typed, leaving_nothing
 from harness.core.errors import UserMistake
 
 if TYPE_CHECKING:
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
     from harness.analyse.again import Again
     from harness.analyse.anomalies import Findings
-    from harness.core.nouns import Plan
     from harness.pipeline import Outcome
 
 
@@ -94,12 +90,13 @@ def _measured_again(findings: Findings, db: Path, least: int) -> tuple[list[Agai
     from harness.analyse.again import Again, judged_again, plan_again
     from harness.analyse.anomalies import subjects_of
     from harness.core.noise import noise_lines
+    from harness.pipeline import run_plan
 
     browsers = catalog.browsers()
     cases = {one.case.case_id: one.case for one in findings.anomalies}
     attached = {key for key, case in cases.items() if case.browser and browsers[case.browser].driver == "attach"}
     plan = plan_again(findings, attached)
-    outcome = _run(plan, db) if plan.cases else None
+    outcome = carry_out_beside(lambda place: run_plan(plan, place, command_typed()), db) if plan.cases else None
     subjects = subjects_of(outcome.run, outcome.rounds, ()) if outcome else {}
     again = []
     for anomaly in findings.anomalies:
@@ -129,25 +126,6 @@ def _changed_meanwhile(findings: Findings, outcome: Outcome | None, case_id: str
         return ["with which versions it was measured first is not known"]
     changes = version_changes(before.versions, after.versions)
     return [f"its versions changed meanwhile: {', '.join(changes)}"] if changes else []
-
-
-def _run(plan: Plan, db: Path) -> Outcome:
-    from rich.console import Console
-
-    from harness.pipeline import run_plan
-    from harness.show.progress import Progressing
-    from harness.steps.workplace import RealExecutors, Workplace
-
-    command = shlex.join(["harness", *sys.argv[1:]])
-    with closing(Progressing(Console(stderr=True))) as watcher:
-        place = Workplace(absolute(db), RealExecutors(), watcher)
-        try:
-            return carry_out(run_plan(plan, place, command))
-        except KeyboardInterrupt:
-            if watcher.run_id is not None:
-                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
-                watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{where}")
-            raise
 
 
 @click.command()

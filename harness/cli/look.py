@@ -90,7 +90,7 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
 
     from harness.analyse.audit import audits_of
     from harness.analyse.bottlenecks import profiles_of
-    from harness.analyse.comparison import comparisons, decided_pairs
+    from harness.analyse.comparison import compared_within
     from harness.analyse.measured import measured_run
     from harness.analyse.pairs import side_by_side
     from harness.cli.coverage import print_coverage, write_page
@@ -104,17 +104,16 @@ def show(run_id: str | None, why: bool, html: Path | None, db: Path, as_json: bo
     from harness.store.results import read_run
 
     run, results = read_run(absolute(db), run_id)
-    pairs = side_by_side(results)
     decides = run.plan.policy.schedule == "until_decided"
     covers = run.plan.policy.purpose == "coverage"
     if (why or html) and not covers:
         raise UserMistake("not_coverage", f"run {run.run_id} times", "--why and --html are of `harness coverage`")
-    wanted = pairs or decides or run.plan.policy.profile or run.plan.policy.audit or html or (covers and not as_json)
+    policy = run.plan.policy
+    wanted = side_by_side(results) or decides or policy.profile or policy.audit or html or (covers and not as_json)
     rounds = rounds_of(absolute(db), run.run_id) if wanted else []
     if html is not None:
         write_page(run, results, rounds, html)
-    measured = measured_run(run, results, rounds)
-    compared = comparisons(decided_pairs(measured) or pairs, measured)
+    compared = compared_within(measured_run(run, results, rounds))
     profiles, audits = profiles_of(rounds), audits_of(rounds)
     if as_json:
         more: dict[str, Any] = {"comparisons": comparisons_as_json(compared), **memory_limit_as_json(run, results)}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.attaching import asked_of, attach_options, reception_of
-from harness.cli.options import DEFAULT_DB, absolute, db_option, given, json_option, selection_options
+from harness.cli.options import absolute, db_option, given, json_option, selection_options
 from harness.cli.planning import exit_code, plan_of, select
-from harness.cli.running import carry_out, leaving_nothing
+from harness.cli.running import carry_out, command_typed, database_flag, leaving_nothing, progress
 from harness.cli.seeing import refuse_to_show_nothing, seeing_options, take_seeing
 from harness.core.errors import UserMistake
 from harness.core.text import one_line
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from harness.core.nouns import Plan
     from harness.execute.doors import Reception
     from harness.pipeline import Outcome
-    from harness.show.progress import Progressing
     from harness.steps.workplace import Workplace
 
 # What the demo measures: real sentences, short enough for a software GPU to answer in about a second.
@@ -85,7 +82,7 @@ def export(spec: Path | None, db: Path, as_json: bool, **options: Any) -> int:
     from harness.steps.advancing import Advance
     from harness.steps.workplace import Workplace
 
-    with leaving_nothing(), closing(_progress()) as watcher:
+    with leaving_nothing(), closing(progress()) as watcher:
         planned = plan_of(select(spec, options), db).plan
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
         advance = Advance([], place)
@@ -165,7 +162,7 @@ def _by_hand(planned: Plan, db: Path, reception: Reception) -> int:
     from harness.steps.by_hand import serve_by_hand
     from harness.steps.workplace import Workplace
 
-    with closing(_progress()) as watcher:
+    with closing(progress()) as watcher:
         place = Workplace(database=absolute(db), executors={}, watcher=watcher)
         try:
             carry_out(serve_by_hand(planned, place, lambda text: click.echo(text, err=True), reception.door))
@@ -192,7 +189,7 @@ def _run(planned: Plan, db: Path, seeing: Seeing = NOBODY, reception: Reception 
     from harness.pipeline import run_plan
 
     refuse_to_show_nothing(seeing, planned)
-    command = shlex.join(["harness", *sys.argv[1:]])
+    command = command_typed()
     return _carry_out(lambda place: run_plan(planned, place, command), db, seeing, reception)
 
 
@@ -202,7 +199,7 @@ def _carry_out(
 ) -> Outcome:  # fmt: skip
     from harness.steps.workplace import RealExecutors, Workplace
 
-    with closing(_progress()) as watcher:
+    with closing(progress()) as watcher:
         seeing = replace(seeing, screenshots=absolute(db).parent / "screenshots", say=watcher.told)
         place = Workplace(absolute(db), RealExecutors(seeing, reception), watcher, seeing)
         try:
@@ -210,19 +207,19 @@ def _carry_out(
         except KeyboardInterrupt:
             if watcher.run_id is not None:
                 verb = "run" if reception is None else "attach"
-                where = "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"
                 same = ", and the same --listen" if reception is not None and reception.door is not None else ""
                 same += ", and --headed" if seeing.headed else ""
-                watcher.warned(f"interrupted; go on with: harness {verb} --resume {watcher.run_id}{where}{same}")
+                watcher.warned(
+                    f"interrupted; go on with: harness {verb} --resume {watcher.run_id}{database_flag(db)}{same}"
+                )
             raise
 
 
 def _shown(outcome: Outcome, as_json: bool) -> int:
     from harness.analyse.audit import audits_of
     from harness.analyse.bottlenecks import profiles_of
-    from harness.analyse.comparison import comparisons, decided_pairs
+    from harness.analyse.comparison import compared_within
     from harness.analyse.measured import measured_run
-    from harness.analyse.pairs import side_by_side
     from harness.cli.look import print_run
     from harness.show.as_json import run_as_json
     from harness.show.audit import audits_as_json
@@ -230,8 +227,7 @@ def _shown(outcome: Outcome, as_json: bool) -> int:
     from harness.show.memory_limit import memory_limit_as_json
     from harness.show.versions import comparisons_as_json
 
-    measured = measured_run(outcome.run, outcome.results, outcome.rounds)
-    compared = comparisons(decided_pairs(measured) or side_by_side(outcome.results), measured)
+    compared = compared_within(measured_run(outcome.run, outcome.results, outcome.rounds))
     profiles, audits = profiles_of(outcome.rounds), audits_of(outcome.rounds)
     if as_json:
         more: dict[str, Any] = {"exported": outcome.exported, "comparisons": comparisons_as_json(compared)}
@@ -240,11 +236,3 @@ def _shown(outcome: Outcome, as_json: bool) -> int:
     else:
         print_run(outcome.run, outcome.results, compared, profiles, audits)
     return exit_code(outcome)
-
-
-def _progress() -> Progressing:
-    from rich.console import Console
-
-    from harness.show.progress import Progressing
-
-    return Progressing(Console(stderr=True))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.cli.options import DEFAULT_DB, absolute
+
+if TYPE_CHECKING:
+    from harness.show.progress import Progressing
+    from harness.steps.workplace import Workplace
 
 T = TypeVar("T")
 
@@ -49,3 +58,35 @@ def carry_out(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(heeding())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def command_typed() -> str:
+    """The command line as it was typed, for a Run's record."""
+    return shlex.join(["harness", *sys.argv[1:]])
+
+
+def progress() -> Progressing:
+    """What a person sees of a Run while it is measured, on stderr."""
+    from rich.console import Console
+
+    from harness.show.progress import Progressing
+
+    return Progressing(Console(stderr=True))
+
+
+def carry_out_beside(work: Callable[[Workplace], Coroutine[Any, Any, T]], db: Path) -> T:
+    """What a verb measures to find something out, in a Run of its own, without anybody looking on."""
+    from harness.steps.workplace import RealExecutors, Workplace
+
+    with contextlib.closing(progress()) as watcher:
+        try:
+            return carry_out(work(Workplace(absolute(db), RealExecutors(), watcher)))
+        except KeyboardInterrupt:
+            if watcher.run_id is not None:
+                watcher.warned(f"interrupted; go on with: harness run --resume {watcher.run_id}{database_flag(db)}")
+            raise
+
+
+def database_flag(db: Path) -> str:
+    """` --db PATH`, as a hint needs it; nothing for the usual database."""
+    return "" if db == DEFAULT_DB else f" --db {shlex.quote(str(db))}"

@@ -14,9 +14,8 @@ from harness.core.nouns import NO_ROOM, NOT_TRIED, Artifact, Case, Plan, Planned
 from harness.core.rounds import Round
 from harness.export.cache import ArtifactCache
 from harness.export.request import request_for
-from harness.plan.auditing import ThenAuditing
+from harness.plan.afterwards import Afterwards
 from harness.plan.memory import measured_in, no_room_to_export, no_room_to_run
-from harness.plan.profiling import ThenProfiling
 from harness.plan.schedule import Schedule, schedule_for
 from harness.steps.exporting import export_all
 from harness.steps.recording import Recording
@@ -113,9 +112,9 @@ class Advance:
             schedule = schedule_for(plan)
             by_id = {point.case.case_id: point.case for point in plan.cases}
             if plan.policy.profile:
-                schedule = ThenProfiling(schedule, plan)
+                schedule = Afterwards(schedule, plan, "profile")
             if plan.policy.audit:
-                schedule = ThenAuditing(schedule, plan)
+                schedule = Afterwards(schedule, plan, "audit")
             self._known = (plan, schedule, by_id)
         return self._known[1]
 

@@ -1,15 +1,14 @@
 """compare, check and baseline from the command line, on real measurements: what they answer and what they leave."""
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.e2e.asked import harness
 from tests.test_cli import make_graph
 
 # One thread: two that share a busy machine wait for each other, and a ratio is then of anything.
@@ -42,15 +41,6 @@ for count in (20, 80):
         with open(f"{data}/{name}.pb", "wb") as file:
             file.write(numpy_helper.from_array(array).SerializeToString())
 """
-
-
-def harness(folder: Path, *arguments: str, exit_code: int = 0) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments, "--json"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == exit_code, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from harness import catalog
 from harness.core.nouns import PRECISIONS
+from tests.e2e.asked import harness
 
 PLATFORMS = ("cpu", "onnxruntime", "openvino")
 # What does not hang on the CPU's own arithmetic: OpenVINO computes in bf16 only where the CPU can.
@@ -18,15 +19,6 @@ ANYWHERE = {
     *(("onnxruntime", precision) for precision in PRECISIONS if precision != "bf16"),
     *(("openvino", precision) for precision in ("fp32", "int8", "int8-static", "int4")),
 }
-
-
-def harness(folder: Path, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments, "--json"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

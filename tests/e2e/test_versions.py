@@ -5,11 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness import catalog
+from tests.e2e.asked import harness
 
 BROKEN, WHOLE = "147.0.0", "153.0.0"
 # A real bug between two versions: whole graphs run in both, one with this mask loses its context in the older.
@@ -24,15 +24,6 @@ model = BertModel(BertConfig(**sizes, vocab_size=1000)).eval()
 ids = torch.randint(5, 1000, (1, 16))
 torch.onnx.export(model, (ids, torch.ones_like(ids)), sys.argv[1], dynamo=True, verbose=False)
 """
-
-
-def harness(folder: Path, *arguments: str, exit_code: int = 0) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments, "--json"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == exit_code, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

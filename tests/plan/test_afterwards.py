@@ -1,18 +1,27 @@
-"""Audits come last of all, one for each Case that was timed, and never again."""
+"""Rounds of another purpose come after all timing, one for each Case that was timed, and never again."""
+
+from collections.abc import Callable
 
 from harness.core.nouns import Plan, PlannedCase, Policy
 from harness.core.rounds import Round
-from harness.plan.auditing import ThenAuditing
-from harness.plan.profiling import ThenProfiling
-from harness.plan.schedule import Interleaved
+from harness.plan.afterwards import Afterwards
+from harness.plan.schedule import Interleaved, Schedule
 from tests.making import make_case
 
 CASES = [make_case(batch_size=size) for size in (1, 2, 3)]
 
 
-def carried_out(outcomes: dict[int, str]) -> list[tuple[int, int, str]]:
+def profiling(plan: Plan) -> Schedule:
+    return Afterwards(Interleaved(plan), plan, "profile")
+
+
+def auditing(plan: Plan) -> Schedule:
+    return Afterwards(profiling(plan), plan, "audit")
+
+
+def carried_out(kind: Callable[[Plan], Schedule], outcomes: dict[int, str]) -> list[tuple[int, int, str]]:
     plan = Plan(cases=tuple(PlannedCase(case=case) for case in CASES), policy=Policy(rounds=2))
-    schedule = ThenAuditing(ThenProfiling(Interleaved(plan), plan), plan)
+    schedule = kind(plan)
     history: list[Round] = []
     done: list[tuple[int, int, str]] = []
     while planned := schedule.next(history):
@@ -27,12 +36,24 @@ def carried_out(outcomes: dict[int, str]) -> list[tuple[int, int, str]]:
     return done
 
 
+def test_each_case_is_profiled_once_after_the_last_timing() -> None:
+    done = carried_out(profiling, {})
+    assert [purpose for _, _, purpose in done] == ["timing"] * 6 + ["profile"] * 3
+    assert sorted(size for size, _, purpose in done if purpose == "profile") == [1, 2, 3]
+    assert all(number == 1 for _, number, purpose in done if purpose == "profile")
+
+
+def test_what_never_ran_is_not_profiled() -> None:
+    done = carried_out(profiling, {1: "failed", 2: "unsupported"})
+    assert [size for size, _, purpose in done if purpose == "profile"] == [3]
+
+
 def test_each_case_is_audited_once_after_everything_else() -> None:
-    done = carried_out({})
+    done = carried_out(auditing, {})
     assert [purpose for _, _, purpose in done] == ["timing"] * 6 + ["profile"] * 3 + ["audit"] * 3
     assert sorted(size for size, _, purpose in done if purpose == "audit") == [1, 2, 3]
 
 
 def test_what_never_ran_is_not_audited() -> None:
-    done = carried_out({1: "failed", 2: "unsupported"})
+    done = carried_out(auditing, {1: "failed", 2: "unsupported"})
     assert [size for size, _, purpose in done if purpose == "audit"] == [3]
