@@ -12,6 +12,7 @@ compare.py   compare, check, baseline
 look.py      doctor, models, show, query
 questions.py ask
 history.py   anomalies, trends
+report.py    report
 upkeep.py    db
 """
 
@@ -45,6 +46,7 @@ _VERBS = {
     "ask": "questions",
     "anomalies": "history",
     "trends": "history",
+    "report": "report",
     "db": "upkeep",
 }
 _LONGEST = 2000  # DuckDB's words on a wrong query, say

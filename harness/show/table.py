@@ -83,7 +83,7 @@ def reading(results: Results) -> str:
     for case, result in results:
         latency = result.metrics.get("latency_median_ms")
         if _ranks(result) and latency is not None:
-            ranked.setdefault((case.model.identity, _what(case)), []).append((latency, case, result))
+            ranked.setdefault((case.model.identity, work_label(case)), []).append((latency, case, result))
     lines = [_reading_of(what, sorted(points, key=lambda point: point[0])) for (_, what), points in ranked.items()]
     left_out = Counter(_why_not_ranked(result) for _, result in results if not _ranks(result))
     if left_out:
@@ -167,7 +167,7 @@ def _apart(a: CaseResult, b: CaseResult) -> bool:
     return a.latency_ci95_ms[1] < b.latency_ci95_ms[0]
 
 
-def _what(case: Case) -> str:
+def work_label(case: Case) -> str:
     return f"{_model_label(case)}, {case.length} tokens" if case.length else _model_label(case)
 
 

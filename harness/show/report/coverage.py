@@ -1,0 +1,147 @@
+"""What runs where: does it build, export, load, and give the right answer; and why not."""
+
+from collections.abc import Mapping, Sequence
+
+from harness.analyse.comparison import Side
+from harness.analyse.coverage import OWN_STAGES, Coverage, State, Total, coverage_of
+from harness.analyse.coverage import Cell as Found
+from harness.analyse.why import Cause, ranked
+from harness.core.text import one_line
+from harness.show.report.figures import Row, shares
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table, Tone
+from harness.show.report.points import NOTHING
+from harness.show.report.sources import Sources, run_facts
+
+_WORDS: Mapping[str, str] = {"not_here": "not here", "not_reached": "not reached"}
+_RANK = {"ok": 0, "failed": 1, "unsupported": 2, "not_here": 3}
+_TONES: Mapping[str, Tone] = {"ok": "good", "failed": "bad"}
+
+
+def coverage_report(sides: Sequence[Side]) -> Report:
+    """Every point of a Run that covered, or timed, by model and platform."""
+    sources = Sources()
+    stages = {one.case.case_id: one.result.stage for _, one in sides}
+    coverage = coverage_of([(one.case, one.result) for _, one in sides], stages)
+    by_case = {one.case.case_id: (run, one) for run, one in sides}
+    runs = list({run.run_id: run for run, _ in sides}.values())
+    matrix = _matrix(coverage, {case_id: sources.id_of(side) for case_id, side in by_case.items()})
+    return Report(
+        kind="coverage",
+        title="What runs where",
+        question="Does my model run on each platform, is its answer right, and if not, why?",
+        answers=_answers(coverage),
+        facts=run_facts(runs),
+        sections=(
+            Section("By platform", _HOW, _figures(coverage), (_totals(coverage),)),
+            *_causes_section(ranked(coverage)),
+            Section("Model × platform", (), (), (matrix,)),
+        ),
+        sources=sources.all(),
+    )
+
+
+_HOW = (
+    "Only an answer that is right counts as ok. “Not here” is what this machine lacks (a device, a browser): it is no "
+    "hole of the model.",
+)
+
+
+def _answers(coverage: Coverage) -> tuple[Answer, ...]:
+    if not coverage.rows:
+        return (Answer("There is nothing to look at.", "bad"),)
+    answers = []
+    for column in coverage.columns:
+        total = coverage.totals[None, column.name]
+        if not total.asked:
+            answers.append(Answer(f"{column.name}: nothing could be tried on this machine.", "plain", "not here"))
+            continue
+        text = f"{column.name}: {total.ok} of {total.asked} run and give the right answer ({total.percent:.0f} %)."
+        share = total.percent_of_agreed
+        trust = "" if share is None else f"{share:.0f} % of those that ONNX Runtime agrees with"
+        tone: Tone = "good" if total.ok == total.asked else "bad" if not total.ok else "doubt"
+        answers.append(Answer(text, tone, trust))
+    return tuple(answers)
+
+
+def _figures(coverage: Coverage) -> tuple[Figure, ...]:
+    rows: list[Row] = []
+    for column in coverage.columns:
+        names = coverage.totals[None, column.name].names
+        rows += [
+            {"place": column.name, "state": _WORDS.get(state, state), "count": len(names[state]), "rank": rank}
+            for state, rank in _states()
+        ]
+    told = "Per platform how many models run with the right answer, failed, are unsupported, or cannot be tried here."
+    return (shares("states", "Models by platform and outcome", told, rows),)
+
+
+def _states() -> list[tuple[State, int]]:
+    return [("ok", 0), ("failed", 1), ("unsupported", 2), ("not_here", 3)]
+
+
+def _totals(coverage: Coverage) -> Table:
+    titles = (*OWN_STAGES, *(column.name for column in coverage.columns))
+    columns = (Column("family", "family"), *(Column(title, title, numeric=True) for title in titles))
+    rows = []
+    for family in (*coverage.families, None):
+        cells = [_total_cell(coverage.totals[family, title]) for title in titles]
+        rows.append((Cell(family or "all", family or "all"), *cells))
+    return Table("totals", "Right ones of those that could be tried, by family", columns, tuple(rows))
+
+
+def _total_cell(total: Total) -> Cell:
+    if not total.asked:
+        return NOTHING
+    tone: Tone = "good" if total.ok == total.asked else "bad" if not total.ok else "plain"
+    return Cell(f"{total.ok}/{total.asked}", total.ok / total.asked, tone=tone, title=f"{total.percent:.0f} %")
+
+
+def _causes_section(causes: Sequence[Cause]) -> tuple[Section, ...]:
+    if not causes:
+        return ()
+    columns = (
+        Column("models", "models", numeric=True), Column("cause", "cause"), Column("stage", "stage"),
+        Column("owner", "to mend"), Column("platforms", "platforms"), Column("example", "for example"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            Cell(str(len(one.architectures)), len(one.architectures)), _word(one.text), _word(one.stage),
+            _word(one.why.owner), _word(", ".join(one.columns)), _word(", ".join(one.architectures[:3])),
+        )
+        for one in causes
+    )  # fmt: skip
+    return (Section("Why not", (), (), (Table("causes", "What stops most models comes first", columns, rows),)),)
+
+
+def _word(text: str) -> Cell:
+    flat = one_line(text, 300)
+    return Cell(flat, flat)
+
+
+def _matrix(coverage: Coverage, source_of: Mapping[str, str]) -> Table:
+    names = [column.name for column in coverage.columns]
+    columns = (
+        Column("model", "model"), Column("family", "family"), *(Column(stage, stage) for stage in OWN_STAGES),
+        *(Column(name, name) for name in names),
+    )  # fmt: skip
+    rows = []
+    for row in coverage.rows:
+        own = [Cell(_WORDS.get(state, state), state, tone=_TONES.get(state, "plain")) for state in row.stages.values()]
+        found = [row.cells.get(name) for name in names]
+        cells = [NOTHING if cell is None else _cell(cell, source_of.get(cell.case_id)) for cell in found]
+        rows.append((_word(row.architecture), _word(row.family), *own, *cells))
+    return Table("results", "Each model on each platform", columns, tuple(rows))
+
+
+def _cell(found: Found, source: str | None) -> Cell:
+    text = _WORDS.get(found.state, found.state)
+    tone: Tone = _TONES.get(found.state, "plain")
+    if found.state == "ok":
+        text += " (software)" if found.software else ""
+        return (
+            Cell(text, "ok", source, tone)
+            if found.checked
+            else Cell(f"{text}, not checked", "ok, not checked", source, "doubt")
+        )
+    stage = f" at {found.stage}" if found.stage else ""
+    return Cell(f"{text}{stage}", found.state, source, tone, title=one_line(found.reason or found.code or "", 300))
