@@ -9,7 +9,7 @@ from harness.execute.finding import find
 
 _DRAWN_S = 60.0
 # A4 without its margins, in CSS pixels: what is drawn to fill the width is drawn for this one.
-_PAPER = {"width": 703, "height": 1024}
+_PAPER_WIDTH, _PAPER_HEIGHT = 703, 1024
 # Words in a small grey line at the foot of each page; the classes are those that Chromium fills.
 _FOOT = (
     '<div style="font-size:7px;width:100%;text-align:right;padding-right:12mm;color:#777">'
@@ -34,7 +34,7 @@ async def print_pdf(page: Path, browser: Browser) -> bytes:
                 executable_path=found.program, args=list(browser.args), env={**found.environment}, channel=found.channel
             )
             try:
-                tab = await running.new_page(viewport=_PAPER)
+                tab = await running.new_page(viewport={"width": _PAPER_WIDTH, "height": _PAPER_HEIGHT})
                 await tab.emulate_media(media="print", color_scheme="light")
                 await tab.goto(page.absolute().as_uri())
                 await tab.wait_for_selector("html[data-drawn]", state="attached", timeout=_DRAWN_S * 1000)

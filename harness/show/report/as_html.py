@@ -57,9 +57,16 @@ def _environment(template: Path | None) -> ImmutableSandboxedEnvironment:
     if template is not None:
         folders.insert(0, FileSystemLoader(template.parent))
     # A template may come from somebody else: it can show what is there, and reach nothing else.
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=ChoiceLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["brief"] = _brief
+    return environment
+
+
+def _brief(value: float) -> str:
+    """As much of a number as sorting needs: there are tens of thousands."""
+    return f"{value:.6g}"
 
 
 def _with_config(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from harness.show.report.model import Answer, Cell, Column, Figure, Report, Sect
 from harness.show.report.points import (
     NOTHING,
     POINT_COLUMNS,
+    answer_cell,
     bar_row,
     doubts_cell,
     interval_cell,
     kind_of,
     latency_cell,
+    memory_cell,
+    number,
     place_label,
-    point_table,
     ratio_cell,
     ratio_interval_cell,
     work_labels,
@@ -30,6 +32,16 @@ _MOST_DRAWN = 8
 _MOST_ANSWERS = 6
 
 
+_COLUMNS = (
+    *POINT_COLUMNS[:4],
+    Column("times_as_long", "times as long", numeric=True),
+    Column("times_as_long_ci95", "its interval"),
+    Column("verdict", "than the fastest"),
+    *POINT_COLUMNS[4:6],
+    *POINT_COLUMNS[-2:],
+)
+
+
 def comparison_report(sides: Sequence[Side]) -> Report:
     """All points of one Run or several, those of the same work against each other."""
     sources = Sources()
@@ -37,8 +49,6 @@ def comparison_report(sides: Sequence[Side]) -> Report:
     labels = work_labels(works)
     named = list(zip(labels, works, strict=True))
     runs = list({run.run_id: run for run, _ in sides}.values())
-    points = [(label, each.side) for label, work in named for each in work.standings]
-    everything = point_table("results", "Every point that was asked for", points, sources)
     return Report(
         kind="comparison",
         title="Which platform is fastest",
@@ -46,9 +56,9 @@ def comparison_report(sides: Sequence[Side]) -> Report:
         answers=_answers(named),
         facts=run_facts(runs),
         sections=(
-            Section("Latency", (_HOW_TO_READ,), _figures(named, sources), (_ranking(named, sources),)),
+            Section("Latency", (_HOW_TO_READ,), _figures(named, sources)),
             *_heat_section(named, sources),
-            Section("All that was measured", (), (), (everything,)),
+            Section("All that was measured", (), (), (_ranking(named, sources),)),
             *_left_out_section(named),
         ),
         sources=sources.all(),
@@ -194,28 +204,22 @@ def _ratio_rows(label: str, work: Work, sources: Sources) -> list[Row]:
 
 
 def _ranking(named: Sequence[tuple[str, Work]], sources: Sources) -> Table:
-    columns = (
-        *POINT_COLUMNS[:4],
-        Column("times_as_long", "times as long", numeric=True), Column("times_as_long_ci95", "its interval"),
-        Column("verdict", "than the fastest"), POINT_COLUMNS[-1],
-    )  # fmt: skip
-    rows = [
-        _ranking_row(label, work, each, sources) for label, work in named for each in work.standings if each.is_ranked
-    ]
-    return Table("ranking", "The fastest first, and how many times as long the others take", columns, tuple(rows))
+    """What is ranked by what it takes, then what is not, model by model."""
+    rows = tuple(_ranking_row(label, work, each, sources) for label, work in named for each in work.standings)
+    return Table("results", "The fastest first, and how many times as long the others take", _COLUMNS, rows)
 
 
 def _ranking_row(label: str, work: Work, standing: Standing, sources: Sources) -> tuple[Cell, ...]:
-    side, against = standing.side, standing.against
+    side, against, get = standing.side, standing.against, standing.side[1].result.metrics.get
     place, source = place_label(side), sources.id_of(side)
     if isinstance(against, Comparison):
         pair = ratio_interval_cell(against.ci95)
         verdict = Cell(against.verdict, against.verdict, tone="doubt" if against.verdict == "undecided" else "plain")
-    elif standing is work.best:
+    elif standing is work.standings[0] and standing.is_ranked:
         pair, verdict = NOTHING, Cell("the fastest", "fastest", tone="good")
     else:
         why = "" if against is None else against.why
-        pair, verdict = NOTHING, Cell("not compared", "not compared", tone="doubt", title=why)
+        pair, verdict = NOTHING, Cell("not compared", "not compared", title=why)
     return (
         Cell(label, label),
         Cell(place, place, source),
@@ -224,6 +228,9 @@ def _ranking_row(label: str, work: Work, standing: Standing, sources: Sources) -
         ratio_cell(work.times_as_long(standing), source),
         pair,
         verdict,
+        number(get("throughput_items_per_second") if standing.is_ranked else None, side, sources),
+        memory_cell(side, sources),
+        answer_cell(side),
         doubts_cell(side, sources, against.doubts if isinstance(against, Comparison) else ()),
     )
 

@@ -101,6 +101,11 @@ def latency_cell(side: Side, sources: Sources) -> Cell:
     return number(value, side, sources, None if value is None else duration(value))
 
 
+def memory_cell(side: Side, sources: Sources) -> Cell:
+    value = side[1].result.metrics.get("peak_memory_mb")
+    return number(value, side, sources, or_dash(value, "{:.0f}".format))
+
+
 def interval_cell(side: Side) -> Cell:
     pair = side[1].result.latency_ci95_ms
     return NOTHING if pair is None else Cell(interval(*pair), f"{pair[0]:.6g}..{pair[1]:.6g}")
@@ -114,14 +119,14 @@ def point_table(name: str, caption: str, sides: Sequence[tuple[str, Side]], sour
 def _point_row(label: str, side: Side, sources: Sources) -> tuple[Cell, ...]:
     get = side[1].result.metrics.get
     wrong = side[1].result.outcome != "ok"
-    memory, load, first = get("peak_memory_mb"), get("load_ms"), get("first_inference_ms")
+    load, first = get("load_ms"), get("first_inference_ms")
     place = place_label(side)
     return (
         Cell(label, label),
         Cell(place, place, sources.id_of(side)),
         latency_cell(side, sources), interval_cell(side),
         NOTHING if wrong else number(get("throughput_items_per_second"), side, sources),
-        number(memory, side, sources, or_dash(memory, "{:.0f}".format)),
+        memory_cell(side, sources),
         number(load, side, sources, or_dash(load, duration)),
         number(first, side, sources, or_dash(first, duration)),
         answer_cell(side), doubts_cell(side, sources),
