@@ -69,10 +69,9 @@ def _answers(ordered: Sequence[Trend], judged: int) -> tuple[Answer, ...]:
 
 
 def _told(trend: Trend, change: Change) -> Answer:
-    word = "slower" if change.ratio > 1 else "faster"
-    ratio = change.ratio if change.ratio > 1 else 1 / change.ratio
     took = f"{duration(change.before_ms)} → {duration(change.after_ms)}"
-    text = f"{trend.latest.slug} became {times(ratio)} times {word} on {change.after.started_at[:10]}: {took}."
+    since = change.after.started_at[:10]
+    text = f"{trend.latest.slug} takes {times(change.ratio)} times as long since {since}: {took}."
     versions = _versions(change)
     trust = f"changed there: {versions}" if versions else "no version that is recorded changed there"
     return Answer(one_line(text, 300), "bad" if change.ratio > 1 else "good", one_line(trust, 300))
