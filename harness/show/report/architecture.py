@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.analyse.comparison import Side
 from harness.analyse.ranking import Work, ranked, ranks
-from harness.show.report.figures import Row, spread
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table
+from harness.show.report.figures import spread
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import NOTHING, kind_of, place_label, point_table, work_labels
 from harness.show.report.sources import Sources, run_facts
 from harness.show.table import times

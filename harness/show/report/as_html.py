@@ -1,7 +1,6 @@
 """A report as one HTML file that needs nothing from outside: text, tables and drawings, in light, dark and print."""
 
 import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from harness.core.errors import UserMistake
-from harness.show.report.figures import CONFIG
+from harness.show.report.drawing import specification
 from harness.show.report.model import Report, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,7 +32,7 @@ def as_html(report: Report, template: Path | None = None) -> str:
             style=Markup(_part("report.css")),
             script=Markup(_part("report.js")),
             drawing=Markup(_drawing_library() if report.figures else ""),
-            figures=_script_data({figure.name: _with_config(figure.spec) for figure in report.figures}),
+            figures=_script_data({figure.name: specification(figure) for figure in report.figures}),
             is_long=is_long,
         )
     except (TemplateError, OSError) as error:
@@ -67,10 +66,6 @@ def _environment(template: Path | None) -> ImmutableSandboxedEnvironment:
 def _brief(value: float) -> str:
     """As much of a number as sorting needs: there are tens of thousands."""
     return f"{value:.6g}"
-
-
-def _with_config(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {**spec, "config": CONFIG}
 
 
 def _script_data(value: Any) -> Markup:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,7 @@ from harness.show.report.model import Answer, Cell, Report, Table
 
 # A comment of a pull request holds 65,536 characters.
 _MOST_ROWS = 40
+_SIGNS = re.compile(r"[\\`*_\[\]<>|#@~]")
 _MARKS = {"good": "✅", "bad": "❌", "doubt": "⚠️", "plain": "•"}
 
 
@@ -81,10 +83,7 @@ def _table(table: Table, most_rows: int) -> str:
 
 def _plain(text: str) -> str:
     """Words from outside as words: no markup, no mention of anybody, no end of a table's cell."""
-    flat = one_line(text, 1000)
-    for sign in "\\`*_[]<>|#@":
-        flat = flat.replace(sign, f"&#{ord(sign)};")
-    return flat
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", one_line(text, 1000))
 
 
 def _csv(cell: Cell) -> Any:

@@ -6,8 +6,8 @@ from harness.analyse.comparison import Side
 from harness.analyse.pairs import place_of
 from harness.analyse.ranking import ranks
 from harness.core.text import one_line
-from harness.show.report.figures import Row, lines
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table
+from harness.show.report.figures import lines
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import (
     NOTHING,
     doubts_cell,

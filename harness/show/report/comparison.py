@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from harness.analyse.comparison import Comparison, LeftOut, Side
 from harness.analyse.ranking import Standing, Work, ranked
 from harness.core.statistics import median
-from harness.show.report.figures import Row, bars, spread
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table
+from harness.show.report.figures import bars, spread
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import (
     NOTHING,
     POINT_COLUMNS,

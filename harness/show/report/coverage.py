@@ -7,8 +7,8 @@ from harness.analyse.coverage import OWN_STAGES, Coverage, State, Total, coverag
 from harness.analyse.coverage import Cell as Found
 from harness.analyse.why import Cause, ranked
 from harness.core.text import one_line
-from harness.show.report.figures import Row, shares
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table, Tone
+from harness.show.report.figures import shares
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table, Tone
 from harness.show.report.points import NOTHING
 from harness.show.report.sources import Sources, run_facts
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 Tone = Literal["good", "bad", "doubt", "plain"]
+Shape = Literal["bars", "spread", "lines", "over_time", "shares", "pairs"]
 Scalar = float | int | str | bool | None
+Row = dict[str, Scalar]
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A Vega-Lite specification without colours of its own; `description` says in words what is to be seen."""
+    """Made by `figures`, which say what rows each shape wants. `description` says in words what is to be seen."""
 
     name: str
     title: str
     description: str
-    spec: Mapping[str, Any]
+    shape: Shape
+    rows: tuple[Row, ...]
+    axes: tuple[str, ...] = ()
+    marks: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)

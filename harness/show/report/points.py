@@ -6,8 +6,7 @@ from harness.analyse.comparison import Side
 from harness.analyse.ranking import Work
 from harness.core.nouns import Case
 from harness.core.text import one_line
-from harness.show.report.figures import Row
-from harness.show.report.model import Cell, Column, Table
+from harness.show.report.model import Cell, Column, Row, Table
 from harness.show.report.sources import Sources, doubts_of
 from harness.show.table import duration, interval, or_dash, platform_label, times, work_label
 

@@ -9,8 +9,8 @@ from harness.analyse.ranking import ranked
 from harness.core.measured import MeasuredRun
 from harness.core.noise import noise_lines, was_quiet
 from harness.core.text import one_line
-from harness.show.report.figures import Row, bars
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table, Tone
+from harness.show.report.figures import bars
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table, Tone
 from harness.show.report.points import bar_row, place_label, point_table, work_labels
 from harness.show.report.sources import Sources, run_facts
 from harness.show.table import duration, reading

@@ -6,8 +6,8 @@ from harness.analyse.comparison import Comparison, Side, compare
 from harness.analyse.pairs import place_of
 from harness.analyse.ranking import ranks
 from harness.core.statistics import median
-from harness.show.report.figures import Row, pairs
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Table
+from harness.show.report.figures import pairs
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import doubts_cell, latency_cell, place_label, ratio_cell, ratio_interval_cell
 from harness.show.report.sources import Sources, doubts_of, run_facts
 from harness.show.table import times, work_label

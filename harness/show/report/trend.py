@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from harness.analyse.trends import LEAST_CHANGE, LEAST_RUNS, Change, Trend
 from harness.core.text import one_line
 from harness.show.report.figures import over_time
-from harness.show.report.model import Answer, Cell, Column, Figure, Report, Section, Source, Table
+from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Source, Table
 from harness.show.report.points import NOTHING
 from harness.show.table import duration, times
 
@@ -117,11 +117,11 @@ def _figures(ordered: Sequence[Trend], ids: Sequence[str]) -> tuple[Figure, ...]
 
 
 def _drawing(name: str, trend: Trend, source: str) -> Figure:
-    rows = [
+    rows: list[Row] = [
         {"at": one.started_at, "latency_ms": one.latency_ms, "run": one.run_id, "source": source}
         for one in trend.results
     ]
-    changes = [
+    changes: list[Row] = [
         {"at": each.after.started_at, "what": f"{times(each.ratio)} times; {_versions(each)}"} for each in trend.changes
     ]
     told = f"{len(rows)} runs, {len(changes)} {'change' if len(changes) == 1 else 'changes'}"

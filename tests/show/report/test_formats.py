@@ -102,6 +102,7 @@ def test_markdown_holds_tables_whatever_a_name_is(report: Report, hostile: Repor
         widths = {table.columns.__len__() for table in each.tables}
         assert lines and {line.count("|") - 1 for line in lines} <= widths
     text = as_markdown(hostile)
+    assert "&#60;img src=x onerror=alert(1)&#62;" in text  # as the words that they are
     assert "<img" not in text and "<script" not in text and "@all" not in text
 
 
