@@ -78,13 +78,17 @@ def _part(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
+def vega_lite_version() -> str:
+    """The specifications are of the Vega-Lite that Altair was made for: v6.4.1 → 6.4."""
+    import altair
+
+    return ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+
+
 @cache
 def _drawing_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, from the package that also knows which of them fit together."""
-    import altair
     import vl_convert
 
-    # The specifications are of the Vega-Lite that Altair was made for: v6.4.1 → 6.4.
-    version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    text: str = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;", vl_version=version)
+    text: str = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;", vl_version=vega_lite_version())
     return text.replace("</script", "<\\/script")
