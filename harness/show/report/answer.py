@@ -15,16 +15,18 @@ _LONGEST = 300
 def answer_report(columns: Sequence[str], rows: Sequence[Sequence[Any]], sql: str) -> Report:
     """All rows as a table; `sql` is told as the question."""
     numeric = [_is_numeric([row[place] for row in rows]) for place in range(len(columns))]
-    heads = tuple(
-        Column(name, name, numeric=is_number) for name, is_number in zip(columns, numeric, strict=True)
-    )  # fmt: skip
+    heads = tuple(Column(name, name, is_number) for name, is_number in zip(columns, numeric, strict=True))
     cells = tuple(tuple(_cell(value) for value in row) for row in rows)
     told = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"
     figures = (answer_figure(columns, rows),) if rows and any(numeric) else ()
     return Report(
-        kind="query", title="Answer to a query", question=one_line(sql, 2000), answers=(), facts={"rows": str(len(rows))},
+        kind="query",
+        title="Answer to a query",
+        question=one_line(sql, 2000),
+        answers=(),
+        facts={"rows": str(len(rows))},
         sections=(Section("Answer", (), figures, (Table("results", told, heads, cells),)),),
-    )  # fmt: skip
+    )
 
 
 def answer_figure(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Figure:

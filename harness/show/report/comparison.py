@@ -56,7 +56,7 @@ def comparison_report(sides: Sequence[Side]) -> Report:
         answers=_answers(named),
         facts=run_facts(runs),
         sections=(
-            Section("Latency", (_HOW_TO_READ,), _figures(named, sources)),
+            *_latency_section(named, sources),
             *_heat_section(named, sources),
             Section("All that was measured", (), (), (_ranking(named, sources),)),
             *_left_out_section(named),
@@ -67,7 +67,8 @@ def comparison_report(sides: Sequence[Side]) -> Report:
 
 _HOW_TO_READ = (
     "Less is faster. The line over a mark is the 95 % interval of the median over fresh processes or tabs. Only what "
-    "gave the right answer is ranked: fast but wrong has failed."
+    "gave the right answer is ranked: fast but wrong has failed. Of many that are nearly alike the first is partly luck: "
+    "each interval is of one pair.",
 )
 
 
@@ -167,6 +168,11 @@ def _answers_together(named: Sequence[tuple[str, Work]]) -> tuple[Answer, ...]:
     if missing:
         answers.append(Answer(f"Of {missing} nothing can be ranked: see what is left out.", "bad"))
     return tuple(answers)
+
+
+def _latency_section(named: Sequence[tuple[str, Work]], sources: Sources) -> tuple[Section, ...]:
+    figures = _figures(named, sources)
+    return (Section("Latency", _HOW_TO_READ, figures),) if figures else ()
 
 
 def _figures(named: Sequence[tuple[str, Work]], sources: Sources) -> tuple[Figure, ...]:

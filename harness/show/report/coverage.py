@@ -100,12 +100,12 @@ def _causes_section(causes: Sequence[Cause]) -> tuple[Section, ...]:
     if not causes:
         return ()
     columns = (
-        Column("models", "models", numeric=True), Column("cause", "cause"), Column("stage", "stage"),
+        Column("cause", "cause"), Column("models", "models", numeric=True), Column("stage", "stage"),
         Column("owner", "to mend"), Column("platforms", "platforms"), Column("example", "for example"),
     )  # fmt: skip
     rows = tuple(
         (
-            Cell(str(len(one.architectures)), len(one.architectures)), _word(one.text), _word(one.stage),
+            _word(one.text), Cell(str(len(one.architectures)), len(one.architectures)), _word(one.stage),
             _word(one.why.owner), _word(", ".join(one.columns)), _word(", ".join(one.architectures[:3])),
         )
         for one in causes

@@ -13,6 +13,7 @@ from harness.show.report.model import Figure, Row, Shape
 
 _KIND_COLOURS = dict(zip(KINDS, ("var(--native)", "var(--browser)", "var(--software)"), strict=True))
 _STATE_COLOURS = dict(zip(STATES, ("var(--good)", "var(--bad)", "var(--faint)", "var(--line)"), strict=True))
+_LABEL_PIXELS = 260
 # What every drawing looks like. Sizes in pixels.
 _CONFIG: dict[str, Any] = {
     "background": None,
@@ -23,7 +24,7 @@ _CONFIG: dict[str, Any] = {
         "tickColor": "var(--line)", "gridColor": "var(--line)", "labelFontSize": 12, "titleFontSize": 12,
         "titleFontWeight": "normal",
     },
-    "axisY": {"domain": False, "ticks": False, "grid": False},
+    "axisY": {"domain": False, "ticks": False, "grid": False, "labelLimit": _LABEL_PIXELS},
     "legend": {
         "labelColor": "var(--text)", "titleColor": "var(--muted)", "labelFontSize": 12, "orient": "top",
         "symbolStrokeColor": "transparent",
@@ -38,7 +39,6 @@ _BAR_HEIGHT = 26
 # Largest ÷ smallest beyond which the small ones would be no bar at all.
 _WIDE = 30
 _TICKS = 5
-_LABEL_PIXELS = 260
 
 
 def specification(figure: Figure) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _scale(colours: dict[str, str]) -> alt.Scale:
 
 def _place(sort: Any = None) -> alt.Y:
     """In the order of the rows where nothing else is said."""
-    return alt.Y("place:N", sort=sort, title=None, axis=alt.Axis(labelLimit=_LABEL_PIXELS))
+    return alt.Y("place:N", sort=sort, title=None)
 
 
 def _words(*names: str) -> list[alt.Tooltip]:

@@ -6,7 +6,10 @@ addEventListener('beforeprint', () => document.querySelectorAll('details').forEa
 
 const drawings = [...document.querySelectorAll('.drawing')].map(async (place) => {
   // `ast`: expressions are interpreted, never evaluated as code, which this page's policy forbids.
-  const { view } = await window.vegaEmbed(place, specs[place.dataset.figure], {
+  const spec = specs[place.dataset.figure];
+  // On a phone a name may take no more than a third of the drawing.
+  spec.config.axisY.labelLimit = Math.min(spec.config.axisY.labelLimit, place.clientWidth / 3);
+  const { view } = await window.vegaEmbed(place, spec, {
     renderer: 'svg', actions: false, ast: true, tooltip: { disableDefaultStyle: true, id: 'tip' },
   });
   view.addEventListener('click', (_, item) => { if (item?.datum?.source) location.hash = item.datum.source; });
