@@ -67,8 +67,8 @@ def comparison_report(sides: Sequence[Side]) -> Report:
 
 _HOW_TO_READ = (
     "Less is faster. The line over a mark is the 95 % interval of the median over fresh processes or tabs. Only what "
-    "gave the right answer is ranked: fast but wrong has failed. Of many that are nearly alike the first is partly luck: "
-    "each interval is of one pair.",
+    "gave the right answer is ranked: fast but wrong has failed. Of many that are nearly alike the first is partly "
+    "luck: each interval is of one pair.",
 )
 
 
