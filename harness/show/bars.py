@@ -15,7 +15,7 @@ def bar_lines(figure: Figure, width: int) -> RenderableType:
     values = [float(row["value"] or 0) for row in figure.rows]
     names = [str(row["place"]) for row in figure.rows]
     texts = [f"{value:.4g}" for value in values]
-    room = max(_LEAST_WIDTH, width - max(map(len, names)) - max(map(len, texts)) - 4)
+    room = max(_LEAST_WIDTH, width - max(map(len, names)) - max(len(each) for each in (*texts, figure.axes[0])) - 4)
     longest = max(map(abs, values)) or 1.0
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1), title_justify="left")
     for title, justify in (("", "left"), (figure.axes[0], "right"), ("", "left")):

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from harness.show.report.as_html import as_html
 from harness.show.report.as_svg import as_svg
 
 COLUMNS = ["model", "hardware", "batch", "ms"]
-ROWS = [["bert", "cpu", 8, 1.25], ["bert", "wasm", 2, 3.0], ["vit", None, 4, None]]
+ROWS: list[list[Any]] = [["bert", "cpu", 8, 1.25], ["bert", "wasm", 2, 3.0], ["vit", None, 4, None]]
 
 
 def test_the_first_number_is_drawn_and_words_are_its_name() -> None:
@@ -35,7 +36,7 @@ def test_of_too_many_rows_the_first_are_drawn_and_the_title_says_so() -> None:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(["a"], [["x"]]), (["a"], []), (["a"], [[None]]), (["a"], [[True]])])
-def test_without_a_number_there_is_nothing_to_draw(columns: list[str], rows: list[list[object]]) -> None:
+def test_without_a_number_there_is_nothing_to_draw(columns: list[str], rows: list[list[Any]]) -> None:
     with pytest.raises(UserMistake) as raised:
         answer_figure(columns, rows)
     assert raised.value.code == "nothing_to_draw"
