@@ -8,12 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.core.foreign import At
 from harness.core.imported import UNKNOWN
 from harness.core.nouns import Outcome
-
-
-class Broken(ValueError):
-    """A file says something that no result can be; the text names the file and the path to it."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,10 @@ class Source:
     file: str
     content: Any
     beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def top(self) -> At:
+        return At(self.file, "$", self.content)
 
 
 @dataclass(frozen=True)

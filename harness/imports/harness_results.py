@@ -6,8 +6,8 @@ is kept as it was told; here nothing was checked.
 
 from typing import Any, cast
 
+from harness.core.foreign import At, count_or_none, text_or_none
 from harness.imports import Foreign, ForeignPoint, Source
-from harness.imports.at import At, count_or_none, text_or_none
 
 DESCRIBE = {
     "name": "harness",
@@ -33,7 +33,7 @@ def recognise(content: Any) -> bool:
 
 def read(source: Source) -> Foreign:
     """Raises Broken."""
-    top = At.top(source)
+    top = source.top
     machine = top.need("machine")
     plain = machine.plain() if isinstance(machine.value, dict) else None
     if plain is None:

@@ -9,10 +9,10 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
+from harness.core.foreign import BYTES_PER, NS_PER, At, Broken, count_or_none, text_or_none
 from harness.core.nouns import Frozen
 from harness.core.text import one_line
-from harness.imports import Broken, Foreign, ForeignPoint, ForeignSamples, Source
-from harness.imports.at import BYTES_PER, NS_PER, At, count_or_none, text_or_none
+from harness.imports import Foreign, ForeignPoint, ForeignSamples, Source
 
 DESCRIBE = {
     "name": "mapping",
@@ -118,7 +118,7 @@ def mapping_of(content: Any, file: str) -> Mapping:
 def read(source: Source) -> Foreign:
     """Raises Broken. The mapping is `source.beside["mapping"]`."""
     mapping = cast(Mapping, source.beside["mapping"])
-    top = At.top(source)
+    top = source.top
     machine = {key: at.plain() for key, path in mapping.machine.items() if (at := _found(top, top, path)) is not None}
     return Foreign(
         tool=mapping.tool.name,

@@ -8,8 +8,8 @@ CodeCarbon's estimate where no counter is there, and the report does not say whi
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from harness.imports import Broken, Foreign, ForeignPoint, ForeignSamples, Source
-from harness.imports.at import At, count_or_none, text_or_none
+from harness.core.foreign import At, Broken, count_or_none, text_or_none
+from harness.imports import Foreign, ForeignPoint, ForeignSamples, Source
 
 DESCRIBE = {
     "name": "optimum-benchmark",
@@ -41,7 +41,7 @@ def recognise(content: Any) -> bool:
 
 def read(source: Source) -> Foreign:
     """One point. Raises Broken."""
-    top = At.top(source)
+    top = source.top
     both = top.get("config")
     if both is not None:
         config, report = both, top.need("report")

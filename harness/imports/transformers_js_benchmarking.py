@@ -9,9 +9,9 @@ name: `--state platform=webgpu,browser=chrome,precision=fp32` adds what you know
 from collections.abc import Iterator
 from typing import Any
 
+from harness.core.foreign import At
 from harness.core.text import one_line
 from harness.imports import Foreign, ForeignPoint, Source
-from harness.imports.at import At
 
 DESCRIBE = {
     "name": "transformers.js-benchmarking",
@@ -38,7 +38,7 @@ def recognise(content: Any) -> bool:
 
 def read(source: Source) -> Foreign:
     """Raises Broken."""
-    points = [point for name, result in _results(At.top(source)) for point in _points(name, result)]
+    points = [point for name, result in _results(source.top) for point in _points(name, result)]
     return Foreign(tool="transformers.js-benchmarking", version=None, points=points)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from harness.core.digest import digest_of
 from harness.core.events import PROTOCOL, Hello, Note, Phase, Samples
+from harness.core.foreign import Broken
 from harness.core.imported import PREFIX, UNKNOWN, Imported, doubts_of
 from harness.core.nouns import Case, Model, Plan, PlannedCase, Policy
 from harness.core.rounds import CaseResult, Round, Run, Verdict
-from harness.imports import Broken, Foreign, ForeignPoint
+from harness.imports import Foreign, ForeignPoint
 
 Record = dict[str, Any]
 # What `--state` may say of the points, and a file may have left out.

@@ -16,11 +16,12 @@ from harness import catalog
 from harness.catalog import Import
 from harness.core.digest import digest_of
 from harness.core.errors import UserMistake
+from harness.core.foreign import Broken
 from harness.core.imported import Imported
 from harness.core.rounds import Run
 from harness.core.text import one_line
 from harness.core.values import moment
-from harness.imports import Broken, Foreign, Source
+from harness.imports import Foreign, Source
 from harness.imports.mapping import Mapping as ForeignMapping
 from harness.imports.mapping import mapping_of
 from harness.measure.imported import STATABLE, Record, run_of, with_stated

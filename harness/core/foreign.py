@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.core.text import one_line
 from harness.core.values import INT32_MOST, INT64_MOST, bounded_json
-from harness.imports import Broken, Source
 
 NS_PER = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 BYTES_PER = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
@@ -19,6 +18,10 @@ _MOST_SAMPLES = 5_000_000
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
+class Broken(ValueError):
+    """A file says something that no result can be; the text names the file and the path to it."""
+
+
 @dataclass(frozen=True)
 class At:
     """`path` is `$` for the whole file."""
@@ -26,10 +29,6 @@ class At:
     file: str
     path: str
     value: Any
-
-    @classmethod
-    def top(cls, source: Source, value: Any = None) -> "At":
-        return cls(source.file, "$", source.content if value is None else value)
 
     def broken(self, words: str) -> Broken:
         return Broken(f"{one_line(self.file, 200)}: {one_line(self.path, 200)}: {words}")
