@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import Pairs, absolute, db_option, given, json_option
+from harness.cli.options import Pairs, Several, absolute, db_option, given, json_option
 
 if TYPE_CHECKING:
     from harness.steps.importing import Reading
+    from harness.store.export import Format
 
 
 @click.command("import")
@@ -94,3 +95,47 @@ def _planned(one: Reading) -> list[str]:
 
 def _samples(one: Reading) -> int:
     return sum(len(each.durations_ns) for point in one.foreign.points for each in point.samples.values())
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["parquet", "arrow"]), help="Default: by the file's ending, else parquet."
+)
+@click.option("--table", "tables", type=Several(), multiple=True, help="These tables and views; default: the results.")
+@click.option("--all", "everything", is_flag=True, help="Every table and view; samples by month.")
+@db_option
+@json_option
+def export(
+    target: Path, form: Format | None, tables: tuple[tuple[str, ...], ...], everything: bool, db: Path, as_json: bool
+) -> int:
+    """Tables and views as Parquet or Arrow files: into a folder, or one of them into a .parquet or .arrow file."""
+    from itertools import chain
+
+    from harness.catalog import unknown
+    from harness.core.errors import UserMistake
+    from harness.core.units import human_bytes
+    from harness.store.export import SUFFIXES, USUAL, exportable
+    from harness.store.export import export as exported
+
+    place, told = absolute(target), SUFFIXES.get(target.suffix)
+    if told is not None and form not in (None, told):
+        raise UserMistake("bad_export", f"{target} is not what {form} files are called", f"name it .{form}")
+    known = exportable(absolute(db))
+    wanted = list(dict.fromkeys(chain(*tables)))
+    if wanted and everything:
+        raise UserMistake("bad_export", "--table and --all exclude each other", None)
+    for name in wanted:
+        if name not in known:
+            raise unknown("table", name, known)
+    wanted = known if everything else wanted or list(USUAL[:1] if told else USUAL)
+    if told is not None and len(wanted) > 1:
+        raise UserMistake("bad_export", f"{target} is one file, for one table", "name a folder, or one --table")
+    done = exported(absolute(db), place, wanted, form or told or "parquet")
+    if as_json:
+        files = [{"table": one.table, "path": str(one.path), "rows": one.rows, "bytes": one.size_bytes} for one in done]
+        click.echo(json.dumps({"format": form or told or "parquet", "exported": files}))
+        return 0
+    for one in done:
+        click.echo(f"{one.path}: {one.rows:,} rows, {human_bytes(one.size_bytes)}")
+    return 0

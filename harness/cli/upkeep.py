@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.exchange import import_
+from harness.cli.exchange import export, import_
 from harness.cli.options import absolute, db_option, json_option
 
 
@@ -30,3 +30,4 @@ def rebuild(db: Path, as_json: bool) -> int:
 
 
 db.add_command(import_)
+db.add_command(export)

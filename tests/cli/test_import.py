@@ -1,4 +1,4 @@
-"""`harness db import`: apart from what was measured here, once for the same file, back after a rebuild, or not at all."""
+"""`harness db import`: apart from what was measured here, once, back after a rebuild, or not at all."""
 
 import json
 from pathlib import Path
@@ -56,15 +56,23 @@ def test_an_imported_run_is_seen_and_never_taken_for_a_measured_one(database: Pa
     assert foreign["latency_median_ms"] == pytest.approx(0.3953944979, rel=1e-5)
     assert foreign["samples"] == 8
     assert [row["run_id"] for row in rows(database, "FROM performance_results_view")] == ["20990101T000000-here"]
-    assert [row["machine_id"] for row in rows(database, "FROM runs WHERE run_id LIKE 'imported-%'")] == [
-        told["machine_id"]
-    ]
+    (run,) = rows(database, "FROM runs WHERE run_id LIKE 'imported-%'")
+    assert run["machine_id"] == told["machine_id"]
     assert told["machine_id"].startswith("imported-")
     assert said("show", "--db", database, "--json")["run_id"] == "20990101T000000-here"
     assert said("show", "imported-", "--db", database, "--json")["run_id"] == told["run_id"]
-    assert said("trends", "--db", database, "--json")["trends"] == [] or "imported-" not in json.dumps(
-        said("trends", "--db", database, "--json")
-    )
+    trends = json.dumps(said("trends", "--db", database, "--json"))
+    assert "20990101T000000-here" in trends and "imported" not in trends
+
+
+def test_a_named_question_sees_it_only_where_its_run_is_named(database: Path) -> None:
+    (told,) = imported(database, REPORT)
+    answer = said("ask", "latest", "--db", database, "--json")
+    at = answer["columns"].index("run_id")
+    assert [row[at] for row in answer["rows"]] == ["20990101T000000-here"]
+    (row,) = said("ask", "latest", "--run", told["run_id"], "--db", database, "--json")["rows"]
+    assert row[at] == told["run_id"]
+    assert row[answer["columns"].index("doubts")][0].startswith("imported from optimum-benchmark")
 
 
 def test_last_is_never_an_imported_run(tmp_path: Path) -> None:
@@ -176,7 +184,7 @@ def test_a_mapping_with_rows_of_one_case_is_so_many_rounds(database: Path, tmp_p
 def test_what_this_harness_printed_elsewhere_comes_in_but_not_twice_over(database: Path, tmp_path: Path) -> None:
     file = tmp_path / "show.json"
     file.write_text(json.dumps(said("show", "--db", database, "--json")))
-    with pytest.raises(UserMistake, match="is in .* already: as measured"):
+    with pytest.raises(UserMistake, match=r"is in .* already: as measured"):
         CliRunner().invoke(harness, ["db", "import", str(file), "--db", str(database)], catch_exceptions=False)
     elsewhere = tmp_path / "other.duckdb"
     (told,) = imported(elsewhere, file)

@@ -82,7 +82,8 @@ def test_summaries_of_transformers_js_benchmarking_are_no_samples() -> None:
     assert (ok.platform, ok.precision, ok.batch_size, ok.browser) == (None, None, None, "unknown")
     assert ok.samples == {} and ok.phases_ns == {"setup": 812_500_000, "dispose": 3_500_000}
     assert ok.told == {
-        "latency_mean_ms": 2.5, "latency_median_ms": 2.25, "latency_p90_ms": 4, "latency_p95_ms": 5, "latency_p99_ms": 8,
+        "latency_mean_ms": 2.5, "latency_median_ms": 2.25,
+        "latency_p90_ms": 4, "latency_p95_ms": 5, "latency_p99_ms": 8,
     }  # fmt: skip
     assert (failed.outcome, failed.reason) == ("failed", "no available backend found")
 
@@ -138,7 +139,7 @@ def test_a_mapping_reads_columns_whose_names_have_dots() -> None:
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"latency": {"samples": "times"}}, "latency.unit"),
-    ({"latency": {"unit": "minutes", "samples": "times"}}, "my.toml: unit 'minutes' is not known; known: s, ms, us, ns"),
+    ({"latency": {"unit": "minutes", "samples": "times"}}, "unit 'minutes' is not known; known: s, ms, us, ns"),
     ({"latency": {"unit": "ms"}}, "needs samples, or one of mean, median"),
     ({"state": {}}, "mode: say where under [point], or what under [state]"),
     ({"point": {"modle": "model"}}, "point.modle"),
