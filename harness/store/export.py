@@ -88,6 +88,7 @@ def _reading(path: Path, aside: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         place = str(path.absolute()).replace("'", "''")
         con.execute(f"ATTACH '{place}' AS results (TYPE duckdb, READ_ONLY)")
         con.execute("USE results")
+        con.execute("SET enable_progress_bar = false")  # after two seconds it would be drawn into what others read
         try:
             yield con
         except (duckdb.Error, OSError) as error:

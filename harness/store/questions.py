@@ -58,9 +58,13 @@ def ask(path: Path, question: Question, narrowing: Narrowing | None = None) -> t
 
     Raises UserMistake as `run_query` and `pick_run`.
     """
-    narrowing = narrowing or Narrowing()
+    return run_query(path, narrowed(path, question, narrowing or Narrowing()))
+
+
+def narrowed(path: Path, question: Question, narrowing: Narrowing) -> str:
+    """The question's SQL as it is asked. Raises UserMistake as `pick_run`."""
     run_id = None if narrowing.run_id is None else pick_run(run_ids(path), narrowing.run_id)
-    return run_query(path, _narrowed(question, narrowing, run_id))
+    return _narrowed(question, narrowing, run_id)
 
 
 def _read(name: str, sql: str) -> Question:
