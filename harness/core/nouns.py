@@ -158,7 +158,7 @@ class Case(Frozen):
             parts.append(f"layers={self.model.layers}")
         if self.mode != "inference":
             parts.append(self.mode)
-        parts += [self.precision, f"b{self.batch_size}"]
+        parts += [self.precision, f"b{self.batch_size or '?'}"]
         if self.length is not None:
             parts.append(f"l{self.length}")
         parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]

@@ -11,6 +11,7 @@ from harness.core.digest import digest_of
 from harness.core.events import PROTOCOL, Hello, Note, Phase, Samples
 from harness.core.foreign import Broken
 from harness.core.imported import PREFIX, UNKNOWN, Imported, doubts_of
+from harness.core.noise import noise_lines
 from harness.core.nouns import Case, Model, Plan, PlannedCase, Policy
 from harness.core.rounds import CaseResult, Round, Run, Verdict
 from harness.imports import Foreign, ForeignPoint
@@ -32,6 +33,7 @@ def run_of(foreign: Foreign, imported: Imported, digest: str, families: Mapping[
     """
     if not foreign.points:
         raise Broken(f"{', '.join(imported.files)}: there is no point in it")
+    machine = _described(foreign, imported)
     run_id = f"{PREFIX}{digest}"
     at = imported.measured_at or imported.imported_at
     cases: dict[str, Case] = {}
@@ -48,7 +50,7 @@ def run_of(foreign: Foreign, imported: Imported, digest: str, families: Mapping[
         run_id=run_id,
         started_at=at,
         command=f"harness db import {' '.join(imported.files)} --from {imported.format}",
-        machine={**foreign.machine, "machine_id": _machine_id(foreign, digest), "imported": imported.model_dump()},
+        machine={**machine, "machine_id": _machine_id(foreign, digest), "imported": imported.model_dump()},
         plan=Plan(cases=tuple(PlannedCase(case=case) for case in cases.values()), policy=_policy(numbers.values())),
     )
     return run, records
@@ -114,6 +116,17 @@ def result_as_told(imported: Imported, result: CaseResult, rounds: Sequence[Roun
 def _policy(rounds: Any) -> Policy:
     """Nobody planned it here: of a budget nothing is known, and nobody looked if the machine was quiet."""
     return Policy(rounds=max(rounds), budget_ns=0, quiet="off", origin="imported")
+
+
+def _described(foreign: Foreign, imported: Imported) -> Mapping[str, Any]:
+    """The file's description of its machine, if what reads descriptions here can read it; without what it reached,
+    which would be held against the numbers of other tools."""
+    machine = {key: value for key, value in foreign.machine.items() if key != "roofs"}
+    try:
+        noise_lines(machine)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise Broken(f"{imported.files[0]}: its machine is described in a form that nobody can read") from error
+    return machine
 
 
 def _machine_id(foreign: Foreign, digest: str) -> str:

@@ -105,7 +105,7 @@ def _keywords(sql: str) -> set[str]:
 def _fetched(found: duckdb.DuckDBPyConnection, described: dict[str, list[str]], request: dict[str, Any]) -> str:
     """All rows as JSON text, counted in rows and in bytes while they come: the client holds both, too."""
     parts, count, size = [], 0, 0
-    value_of = _exact if request["exact"] else _jsonable
+    value_of = _exact if request.get("exact") else _jsonable
     while rows := found.fetchmany(_ROWS_AT_ONCE):
         count += len(rows)
         if count > request["most_rows"]:

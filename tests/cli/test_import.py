@@ -112,6 +112,19 @@ def test_a_summary_makes_no_samples(database: Path, tmp_path: Path) -> None:
     assert set(row.values()) == {None}
 
 
+def test_what_is_not_known_is_null_and_not_a_number(database: Path, tmp_path: Path) -> None:
+    file = tmp_path / "suite.jsonl"
+    file.write_text("".join(json.dumps({"name": name, "result": told}) + "\n" for name, told in SUITE.items()))
+    (told,) = imported(database, file)
+    (case,) = said("show", told["run_id"], "--db", database, "--json")["cases"]
+    unknown = ("platform", "device", "browser", "precision", "weights", "task")
+    assert {case[key] for key in unknown} == {"unknown"}
+    assert (case["batch_size"], case["threads"], case["length"]) == (None, None, None)
+    assert "b?" in case["slug"]
+    shown = CliRunner().invoke(harness, ["show", told["run_id"], "--db", str(database)], catch_exceptions=False)
+    assert shown.exit_code == 0 and "not measured by this harness" in " ".join(shown.stdout.split())
+
+
 def test_a_rebuild_brings_it_back(tmp_path: Path) -> None:
     database = tmp_path / "harness.duckdb"
     imported(database, REPORT, OPTIMUM / "gpt2-generation" / "benchmark.json")
@@ -187,6 +200,10 @@ def test_what_this_harness_printed_elsewhere_comes_in_but_not_twice_over(databas
     with pytest.raises(UserMistake, match=r"is in .* already: as measured"):
         CliRunner().invoke(harness, ["db", "import", str(file), "--db", str(database)], catch_exceptions=False)
     elsewhere = tmp_path / "other.duckdb"
+    strange = tmp_path / "strange.json"
+    strange.write_text(json.dumps({**json.loads(file.read_text()), "machine": {"quiet": {"findings": [1]}}}))
+    with pytest.raises(UserMistake, match="in a form that nobody can read"):
+        CliRunner().invoke(harness, ["db", "import", str(strange), "--db", str(elsewhere)], catch_exceptions=False)
     (told,) = imported(elsewhere, file)
     assert told["format"] == "harness" and told["measured_at"] == "2026-01-01T00:00:00+00:00"
     (row,) = everything(elsewhere)

@@ -47,7 +47,6 @@ VALUES: dict[str, Any] = {
     "'00000000-0000-0000-0000-00000000002a'::UUID": UUID(int=42).bytes,
     "NULL": None,
     "NULL::DOUBLE[]": None,
-    "[NULL]": [None],
 }
 
 
