@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.text import one_line
-from harness.core.values import INT32_MOST, INT64_MOST, bounded_json
+from harness.core.values import INT32_MOST, INT64_MOST, bounded_json, bounded_text
 
 NS_PER = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 BYTES_PER = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
@@ -76,6 +76,10 @@ class At:
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
             raise self.broken(f"should be a text, is {_kind(self.value)}")
         told = str(self.value).strip()
+        try:
+            bounded_text(told)
+        except ValueError as error:
+            raise self.broken(f"is no text: {error}") from error
         if not told or len(told) > 500 or one_line(told) != told:
             raise self.broken("is empty, too long, or has characters that no name has")
         return told

@@ -83,7 +83,8 @@ def _options(at: At) -> dict[str, str | bool]:
     found: dict[str, str | bool] = {}
     options = at.get("options")
     for key, value in options.items() if options is not None else ():
-        found[key] = value.value if isinstance(value.value, bool) else value.text()
+        name = At(value.file, value.path, key).text()
+        found[name] = value.value if isinstance(value.value, bool) else value.text()
     for key, usual in (("scale", "full"), ("outputs", "host"), ("cache", "cold"), ("network", None), ("layers", None)):
         told = at.get(key)
         if told is not None and told.value != usual:

@@ -173,7 +173,7 @@ def _runtime(name: str, backend: At, environment: At) -> dict[str, str]:
 def _machine(environment: At) -> dict[str, Any]:
     """Its own description, without the versions of libraries: those change on one machine."""
     left_out = ("_version", "_commit")
-    told = {key: at.plain() for key, at in environment.items() if not key.endswith(left_out) and at.value is not None}
+    told = {key: each for key, each in environment.plain().items() if not key.endswith(left_out) and each is not None}
     cpu = told.get("cpu")
     return {**told, **({"cpu": cpu.strip()} if isinstance(cpu, str) else {})}
 

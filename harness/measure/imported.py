@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from harness.core.digest import digest_of
-from harness.core.events import PROTOCOL, Hello, Note, Phase, Samples
+from harness.core.events import PROTOCOL, Done, Hello, Note, Phase, Samples
 from harness.core.foreign import Broken
 from harness.core.imported import PREFIX, UNKNOWN, Imported, doubts_of
 from harness.core.noise import noise_lines
@@ -50,7 +50,7 @@ def run_of(foreign: Foreign, imported: Imported, digest: str, families: Mapping[
         run_id=run_id,
         started_at=at,
         command=f"harness db import {' '.join(imported.files)} --from {imported.format}",
-        machine={**machine, "machine_id": _machine_id(foreign, digest), "imported": imported.model_dump()},
+        machine={**machine, "machine_id": _machine_id(foreign, digest), "imported": imported.model_dump(mode="json")},
         plan=Plan(cases=tuple(PlannedCase(case=case) for case in cases.values()), policy=_policy(numbers.values())),
     )
     return run, records
@@ -151,6 +151,8 @@ def _round_records(run_id: str, case: Case, number: int, at: str, point: Foreign
         Samples(phase=phase, clock=taken.clock, runs_per_sample=1, durations_ns=taken.durations_ns)
         for phase, taken in point.samples.items()
     ]
+    if point.samples:
+        events.append(Done(stopped_by="rule of its own tool"))
     if point.memory_bytes:
         events.append(Note(kind="memory", text="as the file tells it", data=dict(point.memory_bytes)))
     about = {"told": dict(point.told), "foreign": dict(point.more)}
