@@ -29,7 +29,7 @@ from harness.steps.one_round import now
 from harness.steps.recording import ingest_journal
 from harness.store.database import open_for_writing
 from harness.store.journal import Journal, journal_path
-from harness.store.results import known_run_ids
+from harness.store.results import imported_as, known_run_ids
 
 MOST_BYTES = 200_000_000
 _COUNTS = ("batch_size", "length", "threads")
@@ -76,6 +76,10 @@ def write(database: Path, readings: Sequence[Reading], warn: Callable[[str], Non
         for one, was_there in zip(readings, there, strict=True):
             if not (was_there and one.run.run_id in known):
                 ingest_journal(con, journal_path(database, one.run.run_id), warn)
+            others = [run_id for run_id in imported_as(con, one.imported.sha256) if run_id != one.run.run_id]
+            if others:
+                what = f"{one.imported.files[0]} is here {len(others) + 1} times, read in different ways"
+                warn(f"{what}: {', '.join([*others, one.run.run_id])}")
     return there
 
 

@@ -81,6 +81,16 @@ def known_run_ids(path: Path) -> set[str]:
     return set(run_ids(path)) if path.is_file() else set()
 
 
+def imported_as(con: duckdb.DuckDBPyConnection, sha256: str) -> list[str]:
+    """The imported Runs that were read from files of this content."""
+    found = con.execute(
+        "SELECT run_id FROM runs WHERE (policy->>'origin') = 'imported' AND (machine->'imported'->>'sha256') = ?"
+        " ORDER BY run_id",
+        [sha256],
+    ).fetchall()
+    return [str(row[0]) for row in found]
+
+
 def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:
     found = con.execute(
         "SELECT run_id FROM runs ORDER BY coalesce(policy->>'origin', 'asked') <> 'asked', started_at DESC, run_id DESC"

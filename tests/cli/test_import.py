@@ -94,6 +94,8 @@ def test_the_same_file_twice_is_once_and_other_statements_are_another_run(databa
     assert len(everything(database)) == 2
     (other,) = imported(database, file, "--state", "platform=webgpu,browser=chrome,batch_size=32")
     assert other["run_id"] != first["run_id"]
+    typed = ["db", "import", str(file), "--db", str(database)]
+    assert "is here 2 times, read in different ways" in CliRunner().invoke(harness, typed).stderr
     found = {row["run_id"]: row for row in everything(database)}
     assert (found[first["run_id"]]["batch_size"], found[other["run_id"]]["batch_size"]) == (None, 32)
     assert any("stated by whoever imported it" in doubt for doubt in found[other["run_id"]]["doubts"])
