@@ -209,7 +209,7 @@ export interface LoopPolicy {
 export interface Model {
   /** as the user typed it */
   name: string;
-  kind: 'architecture' | 'pretrained' | 'onnx';
+  kind: 'architecture' | 'pretrained' | 'onnx' | 'unknown';
   /** architecture name, hub id, or sha256 of local files */
   identity: string;
   /** transformers' model type; null for a bare .onnx */
@@ -217,8 +217,9 @@ export interface Model {
   /** absolute path of a local model; not part of the identity */
   path: string | null;
   revision: string | null;
-  weights: 'pretrained' | 'random';
-  scale: 'full' | 'tiny';
+  /** unknown: only of what was imported */
+  weights: 'pretrained' | 'random' | 'unknown';
+  scale: 'full' | 'tiny' | 'unknown';
   /** at most so many hidden layers in each part; null: all */
   layers: number | null;
   family: string;

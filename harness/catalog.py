@@ -20,6 +20,7 @@ from harness.core.nouns import Case, Task
 from harness.core.plugins import Architecture, Backend, Browser, Exporter
 from harness.core.rounds import Round
 from harness.core.text import one_line
+from harness.imports import Foreign, Source
 
 ROOT = Path(__file__).parent.parent
 PAGE_ROOT = ROOT / "browser_assets"
@@ -36,6 +37,17 @@ class Metric:
     unit: str
     better: str
     compute: Callable[[Sequence[Round], Case], float | None]
+
+
+@dataclass(frozen=True)
+class Import:
+    """A reader of another tool's results; `beside` names the files that it wants from the same folder."""
+
+    name: str
+    title: str
+    beside: tuple[str, ...]
+    recognise: Callable[[Any], bool]
+    read: Callable[[Source], Foreign]
 
 
 def read_describe(path: Path) -> dict[str, Any] | None:
@@ -97,6 +109,17 @@ def metrics() -> dict[str, Metric]:
         module = importlib.import_module(f"harness.metrics.{path.stem}")
         fields = {key: describe[key] for key in ("name", "title", "unit", "better")}
         found[describe["name"]] = Metric(**fields, compute=module.compute)
+    return found
+
+
+@cache
+def imports() -> dict[str, Import]:
+    """Readers of other tools' results."""
+    found = {}
+    for path, describe in _described(ROOT / "harness" / "imports"):
+        module = importlib.import_module(f"harness.imports.{path.stem}")
+        beside = tuple(describe["beside"])
+        found[describe["name"]] = Import(describe["name"], describe["title"], beside, module.recognise, module.read)
     return found
 
 

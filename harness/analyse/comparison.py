@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from harness.analyse.pairs import Pair, Point, side_by_side
 from harness.core.clocks import same_quantity
+from harness.core.imported import doubts_of, imported_from
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.core.noise import was_quiet
 from harness.core.ratios import (
@@ -117,7 +118,8 @@ def why_not_compared(run: MeasuredRun, one: MeasuredCase) -> str | None:
         return "wrong output: fast but wrong has failed"
     if result.outcome != "ok":
         return f"{result.outcome}: {result.reason or result.code or 'no reason was given'}"
-    if not result.is_right:
+    # Nobody but its own tool can have checked an imported answer: who names such a run asks for it, and is told.
+    if not result.is_right and imported_from(run.run_id, run.machine) is None:
         return "its answer was not checked against anything independent"
     if run.policy.purpose == "coverage":
         return "coverage times nothing"
@@ -129,7 +131,11 @@ def why_not_compared(run: MeasuredRun, one: MeasuredCase) -> str | None:
 def doubts_between(a: Side, b: Side) -> list[str]:
     """Whatever makes the ratio mean something else than one side's speed against the other's."""
     (run_a, one_a), (run_b, one_b) = a, b
-    found = []
+    found = [
+        f"{run.run_id} was {doubts_of(imported)[0]}"
+        for run in (run_a, run_b)
+        if (imported := imported_from(run.run_id, run.machine)) is not None
+    ]
     if not same_quantity(one_a.clock, one_b.clock):
         found.append(f"two clocks: {one_a.clock} and {one_b.clock} are not the same quantity")
     for name in _SAID:
@@ -160,7 +166,7 @@ def _doubts_between_runs(a: MeasuredRun, b: MeasuredRun) -> list[str]:
     if a.run_id != b.run_id:
         found.append("measured at two times: what the machine was like at each is in the ratio")
         slices = [run.policy.loop().slice_ns / 1e9 for run in (a, b)]
-        if not 0.5 < slices[0] / slices[1] < 2:
+        if all(slices) and not 0.5 < slices[0] / slices[1] < 2:
             found.append(f"rounds of {slices[0]:.3g} s and of {slices[1]:.3g} s: the shorter warm up less")
         if a.machine.get("machine_id") != b.machine.get("machine_id"):
             names = [str(run.machine.get("cpu") or "an unknown one") for run in (a, b)]

@@ -9,11 +9,12 @@ bisect.py    bisect
 planning.py  SELECTION → Plan, for the verbs that carry one out
 attaching.py what attach adds to SELECTION
 compare.py   compare, check, baseline
-look.py      doctor, models, show, query
+look.py      doctor, models, show
+querying.py  query
 questions.py ask
 history.py   anomalies, trends
 report.py    report
-upkeep.py    db
+upkeep.py    db; exchange.py its import and export
 """
 
 import difflib
@@ -42,7 +43,7 @@ _VERBS = {
     "compare": "compare",
     "check": "compare",
     "baseline": "compare",
-    "query": "look",
+    "query": "querying",
     "ask": "questions",
     "anomalies": "history",
     "trends": "history",

@@ -1,10 +1,8 @@
-"""doctor, models, show, query."""
+"""doctor, models, show."""
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,33 +150,3 @@ def print_run(
     if answer := memory_limit_lines(run, results):
         console.print("", *answer, sep="\n", highlight=False, markup=False)
     console.print("\n".join(["", reading(results), *noise_lines(run.machine)]), highlight=False, markup=False)
-
-
-@click.command()
-@click.argument("sql")
-@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", help="Default: table.")
-@db_option
-@json_option
-def query(sql: str, form: str, db: Path, as_json: bool) -> int:
-    """Read-only SQL on the database; start with performance_results_view."""
-    from harness.store.query import run_query
-
-    columns, rows = run_query(absolute(db), sql)
-    if as_json:
-        click.echo(json.dumps({"columns": columns, "rows": rows}))
-    elif form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    else:
-        from rich.table import Table
-
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-        for row in rows:
-            table.add_row(*map(_brief, row))
-        stdout_console().print(table)
-    return 0
-
-
-def _brief(cell: Any) -> str:
-    return "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import click
 
 from harness.cli.options import Several, absolute, db_option, given, json_option, stdout_console
+from harness.cli.querying import EXACT, form_asked, form_option, give, out_option
 
 _HEADING_WIDTH = 13
 _WIDEST = 100_000
@@ -24,26 +23,27 @@ _WIDEST = 100_000
 @click.option("--hardware", "platforms", type=Several(), multiple=True, help="Compare only these platforms.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="Of this run only; its beginning is enough, or last.")
 @click.option("--where", metavar="SQL", help="Only rows of the answer for which this holds: 'latency_ratio > 1.1'.")
-@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", help="Default: table.")
+@form_option
+@out_option
 @db_option
 @json_option
-def ask(question: str | None, form: str, db: Path, as_json: bool, **narrowed: Any) -> int:
+def ask(question: str | None, form: str | None, out: Path | None, db: Path, as_json: bool, **narrower: Any) -> int:
     """A named QUESTION to the database; without one, the list of them."""
-    from harness.store.questions import Narrowing, question_named
-    from harness.store.questions import ask as answered
+    from harness.store.query import answer_query
+    from harness.store.questions import Narrowing, narrowed, question_named
 
     if question is None:
         _list(as_json)
         return 0
-    columns, rows = answered(absolute(db), question_named(question), Narrowing(**given(narrowed)))
-    if as_json:
-        click.echo(json.dumps({"question": question, "columns": columns, "rows": rows}))
-    elif form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
+    form = form_asked(form, as_json)
+    sql = narrowed(absolute(db), question_named(question), Narrowing(**given(narrower)))
+    answer = answer_query(absolute(db), sql, exact=form in EXACT)
+    if as_json and out is None:
+        click.echo(json.dumps({"question": question, "columns": answer.columns, "rows": answer.rows}))
+    elif form == "table" and out is None:
+        _print_table(answer.columns, answer.rows)
     else:
-        _print_table(columns, rows)
+        give(form, answer._replace(asked=question_named(question).title), out)
     return 0
 
 

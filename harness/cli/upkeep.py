@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.exchange import export, import_
 from harness.cli.options import absolute, db_option, json_option
 
 
@@ -26,3 +27,7 @@ def rebuild(db: Path, as_json: bool) -> int:
     else:
         click.echo(f"{db}: {runs} runs from the journal")
     return 0
+
+
+db.add_command(import_)
+db.add_command(export)

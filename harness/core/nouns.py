@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.digest import digest_of
-from harness.core.values import INT64_MOST, Count, Inside
+from harness.core.values import INT64_MOST, Count, CountOrUnknown, Inside
 
 # int8: dynamic (activations quantised as they come); int8-static: QDQ, calibrated; int4: weights alone, in blocks, as
 # the web calls it q4; q4f16: the same with everything else in fp16.
@@ -50,13 +50,13 @@ class Model(Frozen):
     """What to run. `identity` names the content: the same bytes have the same identity on every machine."""
 
     name: str = Field(description="as the user typed it")
-    kind: Literal["architecture", "pretrained", "onnx"]
+    kind: Literal["architecture", "pretrained", "onnx", "unknown"]
     identity: str = Field(description="architecture name, hub id, or sha256 of local files")
     architecture: str | None = Field(description="transformers' model type; null for a bare .onnx")
     path: str | None = Field(default=None, description="absolute path of a local model; not part of the identity")
     revision: str | None = None
-    weights: Literal["pretrained", "random"]
-    scale: Literal["full", "tiny"] = "full"
+    weights: Literal["pretrained", "random", "unknown"] = Field(description="unknown: only of what was imported")
+    scale: Literal["full", "tiny", "unknown"] = "full"
     layers: Count | None = Field(default=None, description="at most so many hidden layers in each part; null: all")
     family: str
     trust_remote_code: bool = Field(default=False, description="the user allowed the model's own Python code to run")
@@ -101,9 +101,9 @@ class Case(Frozen):
     browser_version: str | None = Field(default=None, description="version asked for; null means the pinned one")
     runtime: str | None = Field(default=None, description="runtime asked for, `package@version`; null means the pinned")
     precision: str = "fp32"
-    batch_size: Count = 1
+    batch_size: CountOrUnknown = 1
     length: Count | None = None
-    threads: Count = 1
+    threads: CountOrUnknown = 1
     outputs: Literal["host", "device"] = "host"
     cache: Literal["cold", "warm"] = Field(
         default="cold", description="a browser's first load in a fresh profile, or its second in the same one"
@@ -158,7 +158,7 @@ class Case(Frozen):
             parts.append(f"layers={self.model.layers}")
         if self.mode != "inference":
             parts.append(self.mode)
-        parts += [self.precision, f"b{self.batch_size}"]
+        parts += [self.precision, f"b{self.batch_size or '?'}"]
         if self.length is not None:
             parts.append(f"l{self.length}")
         parts += [f"{key}={size}" for key, size in sorted(self.dims.items())]
@@ -255,8 +255,9 @@ class Policy(Frozen):
         default=(), description="case_ids of what until_decided compares: how long the second takes ÷ the first"
     )
     decision: Decision | None = Field(default=None, description="what until_decided measures for")
-    origin: Literal["asked", "finding_out"] = Field(
-        default="asked", description="finding_out: a verb measured this to answer something; `last` means the others"
+    origin: Literal["asked", "finding_out", "imported"] = Field(
+        default="asked",
+        description="finding_out: a verb measured this to answer something; imported: another program measured it",
     )
     priority: tuple[str, ...] = Field(default=(), description="names of Cases' parts that are measured first, in order")
     memory_limit_bytes: int | None = Field(default=None, description="budget of peak memory that the search fills")

@@ -72,4 +72,6 @@ Text = Annotated[str, AfterValidator(bounded_text)]
 Data = Annotated[dict[str, Any], AfterValidator(bounded_json)]
 Duration = Annotated[int, Field(ge=0, le=INT64_MOST)]
 Count = Annotated[int, Field(ge=1, le=INT32_MOST)]
+# 0: another program measured it and does not say.
+CountOrUnknown = Annotated[int, Field(ge=0, le=INT32_MOST)]
 Inside = Annotated[str, AfterValidator(inside)]

@@ -21,6 +21,6 @@ DESCRIBE = {
 
 def compute(rounds: Sequence[Round], case: Case) -> float | None:
     estimate = latency_estimate(rounds)
-    if estimate is None or estimate.median_ms <= 0:
+    if estimate is None or estimate.median_ms <= 0 or case.batch_size == 0:  # not known, of what was imported
         return None
     return case.batch_size * (NS_PER_S / NS_PER_MS) / estimate.median_ms

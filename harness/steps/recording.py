@@ -125,7 +125,7 @@ def rebuild(database: Path, warn: Callable[[str], None]) -> int:
     with tempfile.TemporaryDirectory(dir=database.parent, prefix=".rebuild-") as aside:
         fresh = Path(aside) / database.name
         with _nobody_writes(database), contextlib.closing(open_for_writing(fresh)) as connection:
-            done = sum(_ingest_journal(connection, file, warn) for file in files)
+            done = sum(ingest_journal(connection, file, warn) for file in files)
         if not done:
             raise UserMistake(
                 "unreadable_journal", f"no run could be read from {files[0].parent}", "the old one is kept"
@@ -152,7 +152,8 @@ def _nobody_writes(database: Path) -> Iterator[None]:
         held.close()
 
 
-def _ingest_journal(connection: Any, file: Path, warn: Callable[[str], None]) -> bool:
+def ingest_journal(connection: Any, file: Path, warn: Callable[[str], None]) -> bool:
+    """The Run of one journal file into an open database; whether there was one; `warn` hears of damage."""
     reading = read_journal(file)
     assembled = assemble(reading.records)
     for doubt in filter(None, (reading.torn, *reading.corrupt, *assembled.dropped)):

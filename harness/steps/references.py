@@ -7,6 +7,7 @@ from harness.analyse.measured import measured_run
 from harness.analyse.sides import matching, names_of
 from harness.catalog import unknown
 from harness.core.errors import UserMistake
+from harness.core.imported import is_imported
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.steps.recording import rounds_of
 from harness.store.baselines import read_baseline, read_names
@@ -64,4 +65,5 @@ def _narrowed(run: MeasuredRun, typed: str) -> tuple[MeasuredRun, Sequence[Measu
 
 
 def _means_run(database: Path, asked: str) -> bool:
-    return asked == "last" or (asked[:1].isdigit() and any(each.startswith(asked) for each in run_ids(database)))
+    like_an_id = asked[:1].isdigit() or is_imported(asked)
+    return asked == "last" or (like_an_id and any(each.startswith(asked) for each in run_ids(database)))

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from harness import catalog
 from harness.analyse.audit import audit_doubts
+from harness.core.imported import imported_from
 from harness.core.nouns import ASIDE, Case
 from harness.core.rounds import CaseResult, Round, Run, reused_result
+from harness.measure.imported import result_as_told
 from harness.measure.results import case_result
 from harness.measure.stage import stage_of
 
@@ -22,6 +24,7 @@ def results_of(
     began = {each.case_id for each in rounds if each.purpose not in ASIDE}
     for round_ in (each for each in rounds if each.case_id in began):
         by_case.setdefault(round_.case_id, []).append(round_)
+    imported = imported_from(run.run_id, run.machine)
     found = []
     for point in run.plan.cases:
         mine = by_case.get(point.case.case_id, [])
@@ -40,6 +43,8 @@ def results_of(
             result = result.model_copy(update={"stage": stage_of(result, ())})
         elif mine:
             result = result_of(run.run_id, point.case, mine)
+            if imported is not None:
+                result = result_as_told(imported, result, mine)
         else:
             continue  # interrupted before its first Round
         found.append((point.case, result))

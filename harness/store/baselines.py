@@ -14,7 +14,7 @@ from harness.core.text import one_line
 from harness.store.journal import journal_path
 
 _NAME = r"[A-Za-z][A-Za-z0-9._/-]{0,79}"
-_RUN_ID = r"\d{8}T\d{6}.*"
+_RUN_ID = r"(\d{8}T\d{6}|imported-).*"
 # A baseline of ten thousand points is some 30 MB.
 _LARGEST_BYTES = 200_000_000
 

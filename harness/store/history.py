@@ -39,7 +39,8 @@ SELECT results.case_id, asked.slug, runs.machine_id, runs.run_id, runs.started_a
 FROM results JOIN runs USING (run_id) JOIN asked USING (run_id, case_id)
     JOIN result_metrics ON result_metrics.run_id = results.run_id AND result_metrics.case_id = results.case_id
         AND metric = 'latency_median_ms'
-WHERE results.outcome = 'ok' AND value > 0 AND (?::TIMESTAMP IS NULL OR runs.started_at >= ?::TIMESTAMP)
+WHERE results.outcome = 'ok' AND value > 0 AND coalesce(runs.policy->>'origin', 'asked') <> 'imported'
+     AND (?::TIMESTAMP IS NULL OR runs.started_at >= ?::TIMESTAMP)
 ORDER BY runs.started_at, runs.run_id
 """
 

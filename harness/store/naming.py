@@ -4,17 +4,20 @@ import difflib
 from collections.abc import Sequence
 
 from harness.core.errors import UserMistake
+from harness.core.imported import is_imported
 
 
 def pick_run(known: Sequence[str], asked: str | None) -> str:
-    """One of the known ids, the newest of which comes first; None and `last` mean that one.
+    """One of the known ids, the newest of which comes first; None and `last` mean that one, but never an imported one.
 
     Raises UserMistake: no_runs, unknown_run (with the nearest), ambiguous_run.
     """
-    if not known:
-        raise UserMistake("no_runs", "there is no run yet", "measure something first: harness run")
+    measured = [run_id for run_id in known if not is_imported(run_id)]
+    if not known or (not measured and asked in (None, "last")):
+        what = "there is no run yet" if not known else "no run was measured here yet: all of them are imported"
+        raise UserMistake("no_runs", what, f"measure something first: harness run{_or_name(known)}")
     if asked is None or asked == "last":
-        return known[0]
+        return measured[0]
     matches = [run_id for run_id in known if run_id.startswith(asked)] if asked else []
     if asked in known or len(matches) == 1:
         return asked if asked in known else matches[0]
@@ -24,3 +27,7 @@ def pick_run(known: Sequence[str], asked: str | None) -> str:
     raise UserMistake(
         "unknown_run", f"there is no run {asked!r}", f"did you mean {near[0]}?" if near else f"the last is {known[0]}"
     )
+
+
+def _or_name(known: Sequence[str]) -> str:
+    return f"; or name one: {known[0]}" if known else ""

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -32,9 +32,26 @@ _QUERIES = Path(__file__).parent / "queries"
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
-def run_query(path: Path, sql: str, time_limit_s: float = TIME_LIMIT_S) -> tuple[list[str], list[list[Any]]]:
-    """(column names, rows) of one statement; values are what JSON can hold, times as ISO 8601, in UTC.
+class Answer(NamedTuple):
+    """Names and DuckDB's types of the columns, the rows, and what was asked, for eyes."""
 
+    columns: list[str]
+    types: list[str]
+    rows: list[list[Any]]
+    asked: str = ""
+
+
+def run_query(path: Path, sql: str, time_limit_s: float = TIME_LIMIT_S) -> tuple[list[str], list[list[Any]]]:
+    """(column names, rows) of one statement; see `answer_query`."""
+    answer = answer_query(path, sql, time_limit_s)
+    return answer.columns, answer.rows
+
+
+def answer_query(path: Path, sql: str, time_limit_s: float = TIME_LIMIT_S, exact: bool = False) -> Answer:
+    """One statement's answer; values are what JSON can hold, times as ISO 8601, in UTC.
+
+    `exact`: for who makes the columns' types of them again: a decimal, an infinity, a BLOB are DuckDB's text of them,
+    where they otherwise are a float, null, and Python's text.
     Raises UserMistake: bad_sql with DuckDB's words; query_time, query_memory, query_rows and query_size at a limit;
     query_crashed; and those of `open_for_reading`.
     """
@@ -43,13 +60,13 @@ def run_query(path: Path, sql: str, time_limit_s: float = TIME_LIMIT_S) -> tuple
     open_for_reading(path).close()  # here an older schema may be brought forward; the process below can write nothing
     request = {
         "path": str(path.absolute()), "sql": sql, "time_limit_s": time_limit_s,
-        "most_rows": MOST_ROWS, "most_bytes": MOST_BYTES, "memory_bytes": MEMORY_BYTES,
+        "exact": exact, "most_rows": MOST_ROWS, "most_bytes": MOST_BYTES, "memory_bytes": MEMORY_BYTES,
         "cpu_s": int(2 * time_limit_s + _GRACE_S) + 1,  # two threads; should we be killed, it does not live on
     }  # fmt: skip
     said = _ask(json.dumps(request).encode(), time_limit_s)
     if "error" in said:
         raise UserMistake(**said["error"])
-    return said["columns"], said["rows"]
+    return Answer(said["columns"], said["types"], said["rows"], sql)
 
 
 def named_queries() -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import math
 import sys
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -63,8 +64,11 @@ def answer(request: dict[str, Any]) -> str:
             _check_one_that_reads(con, sql)
             timer.start()
             found = con.execute(sql)
-            columns = [str(column[0]) for column in found.description or ()]
-            return _fetched(found, columns, request)
+            described = {
+                "columns": [str(column[0]) for column in found.description or ()],
+                "types": [str(column[1]) for column in found.description or ()],
+            }
+            return _fetched(found, described, request)
         except duckdb.InterruptException as error:
             raise UserMistake("query_time", f"stopped after {seconds:g} s", "ask for less") from error
         except (*_NO_MEMORY, duckdb.Error, ValueError, RecursionError) as error:
@@ -98,22 +102,23 @@ def _keywords(sql: str) -> set[str]:
     }  # fmt: skip
 
 
-def _fetched(found: duckdb.DuckDBPyConnection, columns: list[str], request: dict[str, Any]) -> str:
+def _fetched(found: duckdb.DuckDBPyConnection, described: dict[str, list[str]], request: dict[str, Any]) -> str:
     """All rows as JSON text, counted in rows and in bytes while they come: the client holds both, too."""
     parts, count, size = [], 0, 0
+    value_of = _exact if request.get("exact") else _jsonable
     while rows := found.fetchmany(_ROWS_AT_ONCE):
         count += len(rows)
         if count > request["most_rows"]:
             raise UserMistake(
                 "query_rows", f"more than {request['most_rows']:,} rows", "add a LIMIT, or let SQL do the counting"
             )
-        parts.append(json.dumps([[_jsonable(value) for value in row] for row in rows], allow_nan=False)[1:-1])
+        parts.append(json.dumps([[value_of(value) for value in row] for row in rows], allow_nan=False)[1:-1])
         size += len(parts[-1])
         if size > request["most_bytes"]:
             raise UserMistake(
                 "query_size", f"more than {request['most_bytes'] / 1e6:.0f} MB", "ask for fewer or shorter columns"
             )
-    return f'{{"columns": {json.dumps(columns)}, "rows": [{", ".join(parts)}]}}'
+    return f'{json.dumps(described)[:-1]}, "rows": [{", ".join(parts)}]}}'
 
 
 def _mistake(error: Exception) -> UserMistake:
@@ -138,6 +143,23 @@ def _jsonable(value: Any) -> Any:
         return {str(key): _jsonable(item) for key, item in value.items()}
     isoformat = getattr(value, "isoformat", None)
     return isoformat() if callable(isoformat) else str(value)
+
+
+def _exact(value: Any) -> Any:
+    """What JSON cannot hold as it is becomes the text that DuckDB casts back to the column's type, without a loss."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return "".join(f"\\x{byte:02X}" for byte in value)
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(microseconds=1)} microseconds"
+    if isinstance(value, list | tuple):
+        return [_exact(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _exact(item) for key, item in value.items()}
+    return _jsonable(value)
 
 
 def _main() -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.core.imported import is_imported
 from harness.store.naming import pick_run
 from harness.store.query import named_queries, run_query
 from harness.store.results import run_ids
 
 # Every question takes its rows from these two, so what they do not show it does not see.
 _VIEWS = ("performance_results_view", "performance_results_all_view")
+_IMPORTED = "performance_results_imported_view"
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,13 @@ def ask(path: Path, question: Question, narrowing: Narrowing | None = None) -> t
 
     Raises UserMistake as `run_query` and `pick_run`.
     """
-    narrowing = narrowing or Narrowing()
+    return run_query(path, narrowed(path, question, narrowing or Narrowing()))
+
+
+def narrowed(path: Path, question: Question, narrowing: Narrowing) -> str:
+    """The question's SQL as it is asked. Raises UserMistake as `pick_run`."""
     run_id = None if narrowing.run_id is None else pick_run(run_ids(path), narrowing.run_id)
-    return run_query(path, _narrowed(question, narrowing, run_id))
+    return _narrowed(question, narrowing, run_id)
 
 
 def _read(name: str, sql: str) -> Question:
@@ -85,7 +91,9 @@ def _narrowed(question: Question, narrowing: Narrowing, run_id: str | None) -> s
     )
     if not inside and narrowing.where is None:
         return question.sql
-    hidden = ", ".join(f"{view} AS (FROM main.{view} WHERE {inside or 'true'})" for view in _VIEWS)
+    # Of what was imported nothing is verified: who names such a Run asks for it, and its doubts say so.
+    instead = {_VIEWS[0]: _IMPORTED} if run_id is not None and is_imported(run_id) else {}
+    hidden = ", ".join(f"{view} AS (FROM main.{instead.get(view, view)} WHERE {inside or 'true'})" for view in _VIEWS)
     text = question.sql.rstrip().removesuffix(";")
     # New lines around the condition, so that a comment in it ends where it does.
     outside = "" if narrowing.where is None else f"WHERE (\n{narrowing.where}\n)"

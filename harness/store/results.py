@@ -71,9 +71,24 @@ def read_results(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]) -> d
 
 
 def run_ids(path: Path) -> list[str]:
-    """All Runs of the database, the newest first; those that a verb made by itself come last."""
+    """All Runs of the database, the newest first; those that a verb made by itself, or imported, come last."""
     with open_for_reading(path) as con:
         return _ids(con)
+
+
+def known_run_ids(path: Path) -> set[str]:
+    """The same where there may be no database yet: then there are none."""
+    return set(run_ids(path)) if path.is_file() else set()
+
+
+def imported_as(con: duckdb.DuckDBPyConnection, sha256: str) -> list[str]:
+    """The imported Runs that were read from files of this content."""
+    found = con.execute(
+        "SELECT run_id FROM runs WHERE (policy->>'origin') = 'imported' AND (machine->'imported'->>'sha256') = ?"
+        " ORDER BY run_id",
+        [sha256],
+    ).fetchall()
+    return [str(row[0]) for row in found]
 
 
 def _ids(con: duckdb.DuckDBPyConnection) -> list[str]:

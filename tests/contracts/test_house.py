@@ -105,7 +105,9 @@ def test_inheritance_is_one_level() -> None:
     assert set(deep) <= roots
 
 
-@pytest.mark.parametrize("folder", ["harness/tasks", "harness/metrics", "harness/browsers", "native/backends"])
+@pytest.mark.parametrize(
+    "folder", ["harness/tasks", "harness/metrics", "harness/browsers", "harness/imports", "native/backends"]
+)
 def test_a_plug_in_opens_with_its_literal_description(folder: str) -> None:
     for path in sorted((ROOT / folder).glob("[!_]*.py")):
         skipped = (ast.Expr, ast.Import, ast.ImportFrom)  # the docstring, and what a metric imports of our own

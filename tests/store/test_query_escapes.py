@@ -5,6 +5,7 @@ the locked-down connection alone, without the list of allowed statements, so tha
 """
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -254,10 +255,8 @@ def test_refused_through_the_process_too(place: Place, sql: str) -> None:
 def test_harmless_whether_refused_or_not(place: Place, sql: str) -> None:
     assert SECRET not in asked(place, place.spell(sql))
     place.check_untouched()
-    assert (
-        asked(place, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'new%'")
-        == '{"columns": ["count_star()"], "rows": [[0]]}'
-    )
+    new_tables = asked(place, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'new%'")
+    assert json.loads(new_tables)["rows"] == [[0]]
 
 
 @pytest.mark.parametrize("sql", [*READS, *WRITES, *HARMLESS])

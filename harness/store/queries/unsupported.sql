@@ -8,6 +8,7 @@ WITH newest AS (
         CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END
             AS hardware
     FROM performance_results_all_view
+    WHERE origin <> 'imported' -- what another program could not do says nothing of this one
     QUALIFY row_number() OVER (
         PARTITION BY machine_id, case_id
         ORDER BY code IS NOT DISTINCT FROM 'not_measured', started_at DESC, run_id DESC
