@@ -4,26 +4,17 @@
 -- batch 1. All but the batch size is the same: model, platform, browser, precision, length, threads, options and the
 -- rest. `best_batch_size` has the highest throughput of those that were verified. The ratios have no interval here;
 -- `harness compare` gives one.
-WITH points AS (
-    SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"batch_size": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), batches AS (
+WITH batches AS (
     SELECT
         measured.*,
         max(latency_median_ms) FILTER (WHERE batch_size = 1) OVER same_but_batch AS batch_1_latency_median_ms,
         max(throughput_items_per_second) FILTER (WHERE batch_size = 1) OVER same_but_batch AS batch_1_items_per_second,
         first_value(batch_size) OVER (
-            PARTITION BY run_id, point ORDER BY throughput_items_per_second DESC NULLS LAST, batch_size
+            PARTITION BY run_id, all_but_batch ORDER BY throughput_items_per_second DESC NULLS LAST, batch_size
         ) AS best_batch_size
     FROM performance_results_view AS measured
     JOIN points USING (case_id)
-    WINDOW same_but_batch AS (PARTITION BY run_id, point)
+    WINDOW same_but_batch AS (PARTITION BY run_id, all_but_batch)
     QUALIFY count(*) OVER same_but_batch > 1
 )
 SELECT
