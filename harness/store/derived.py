@@ -46,9 +46,8 @@ def remake_results(con: duckdb.DuckDBPyConnection, names: Iterable[str] = ()) ->
     """
     found = [str(row[0]) for row in con.execute("SELECT DISTINCT metric FROM result_metrics").fetchall()]
     metrics = (*METRICS_ALWAYS, *sorted({*found, *names} - set(METRICS_ALWAYS)))
-    con.execute(
-        f"CREATE OR REPLACE TABLE performance_results AS {_results(metrics, _ALL)} ORDER BY asked.run_id, asked.position"
-    )
+    rows = f"{_results(metrics, _ALL)} ORDER BY asked.run_id, asked.position"
+    con.execute(f"CREATE OR REPLACE TABLE performance_results AS {rows}")
     con.execute(_text("views.sql"))
 
 

@@ -5,7 +5,12 @@
 -- every platform of the row has; `models_left_out` have results on some of them only. What is averaged may come from
 -- several Runs. A GPU adapter that is software has `software` in its column's name. `settings` says what else was asked
 -- for, null where it is the usual. None of it has an interval here; `harness compare` gives one.
-WITH newest AS MATERIALIZED (
+WITH newest_runs AS (
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
+    FROM performance_results_view
+    WHERE throughput_items_per_second IS NOT NULL
+    GROUP BY machine_id, case_id
+), newest AS MATERIALIZED (
     SELECT
         measured.* EXCLUDE (runtime, browser_version), model, work, all_but_platform_and_precision,
         concat_ws(
@@ -17,9 +22,8 @@ WITH newest AS MATERIALIZED (
             CASE WHEN software THEN 'software' END
         ) AS platform
     FROM performance_results_view AS measured
+    SEMI JOIN newest_runs USING (run_id, case_id)
     JOIN points USING (case_id)
-    WHERE throughput_items_per_second IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
 ), on_cpu AS (
     SELECT machine_id, all_but_platform_and_precision, throughput_items_per_second AS cpu_items_per_second
     FROM newest

@@ -5,15 +5,16 @@
 -- adapter is marked, and the doubts of each side are counted (`harness show` has the words). Being the fastest of
 -- several is partly luck, and the ratio has no interval here; `harness compare` gives one.
 WITH newest AS (
-    SELECT *
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
     FROM performance_results_view
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
+    GROUP BY machine_id, case_id
 ), fastest AS MATERIALIZED (
     SELECT
         *,
         CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END
             AS hardware
-    FROM newest
+    FROM performance_results_view
+    SEMI JOIN newest USING (run_id, case_id)
     JOIN points USING (case_id)
     QUALIFY row_number() OVER (
         PARTITION BY machine_id, all_but_platform, browser IS NULL ORDER BY latency_median_ms NULLS LAST, case_id
