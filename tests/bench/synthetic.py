@@ -37,7 +37,7 @@ _PLATFORMS: dict[str, tuple[dict[str, Any], float]] = {
     "wasm": ({"backend": "ort_web", "device": "wasm", "browser": "chromium"}, 4.0),
     "webgpu": ({"backend": "ort_web", "device": "webgpu", "browser": "chromium"}, 1.6),
 }
-_VERSIONS = {"harness": "synthetic", "artifact": "0" * 64, "python": "3.13.0", "torch": "2.13.0"}
+VERSIONS = {"harness": "synthetic", "artifact": "0" * 64, "python": "3.13.0", "torch": "2.13.0"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,10 @@ class Synthetic:
             plan=Plan(cases=(), policy=Policy()),
         )
 
+    def cases_of(self, number: int) -> list[Case]:
+        """What the Run with this number measured."""
+        return self.cases[number // MACHINES % _GROUPS]
+
     def _piece(self, numbers: range) -> Tables:
         chance = np.random.default_rng((self.seed, numbers.start))
         runs = [self.run(number) for number in numbers]
@@ -121,7 +125,7 @@ class Synthetic:
         tables = []
         for group in self.cases:
             each = [
-                rows.planned_row("", at, PlannedCase(case=case, versions=_VERSIONS)) for at, case in enumerate(group)
+                rows.planned_row("", at, PlannedCase(case=case, versions=VERSIONS)) for at, case in enumerate(group)
             ]
             columns = {name: objects([row[name] for row in each]) for name in each[0]}
             tables.append({**columns, "position": np.arange(len(each))})

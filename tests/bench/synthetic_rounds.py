@@ -75,7 +75,7 @@ def round_tables(points: Points, chance: np.random.Generator) -> tuple[Tables, A
             "outcome": _OUTCOMES[points.fate[of]],
             "code": _CODES[points.fate[of]],
             "reason": _REASONS[points.fate[of]],
-            "stopped_by": np.where(ok, objects(["narrow"]), None),
+            "stopped_by": _choose(ok, "narrow"),
             "runtime": _same(RUNTIME, len(ids)),
             "provenance": _same(PROVENANCE, len(ids)),
             "fallbacks": _same("[]", len(ids)),
@@ -125,10 +125,10 @@ def result_tables(points: Points, medians_ms: Array) -> Tables:
         "fallback_share": np.zeros(count),
         "latency_ci95_low_ms": low,
         "latency_ci95_high_ms": high,
-        "interval_method": np.where(is_ok, objects([f"student-t on log medians of {ROUNDS} rounds"]), None),
-        "checked": np.where(is_ok, True, None),
-        "passed": np.where(is_ok, True, None),
-        "correct": np.where(is_ok, objects([_VERDICT.model_dump_json()]), None),
+        "interval_method": _choose(is_ok, f"student-t on log medians of {ROUNDS} rounds"),
+        "checked": _choose(is_ok, True),
+        "passed": _choose(is_ok, True),
+        "correct": _choose(is_ok, _VERDICT.model_dump_json()),
         "clock": _same(as_json({"verdict": CLOCK}), count),
         "doubts": _same(as_json(["synthetic: nobody measured this"]), count),
         "stopped_by": _same('["narrow"]', count),
@@ -222,4 +222,11 @@ def _long(key: Mapping[str, Array], metrics: Mapping[str, Array]) -> Columns:
 def _same(value: Any, count: int) -> Array:
     column = np.empty(count, dtype=object)
     column[:] = value
+    return column
+
+
+def _choose(where: Array, value: Any) -> Array:
+    """The value there, None elsewhere."""
+    column = _same(None, len(where))
+    column[where] = value
     return column
