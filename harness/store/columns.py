@@ -6,16 +6,17 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from harness.store.rows import Row, as_json
+from harness.store.rows import as_json
 
 Columns = Mapping[str, np.ndarray[Any, Any]]
 _AS_FLOAT = ("DOUBLE", "FLOAT")
+_AS_WHOLE = ("BIGINT", "INTEGER")
 _REGISTERED = "columns_to_insert"
 
 
-def columns_of(content: Sequence[Row], types: Mapping[str, str]) -> Columns:
-    """Rows as columns, by the types of their table; a number that is not there, or not one, will be null."""
-    return {column: _column([row[column] for row in content], types[column]) for column in content[0]}
+def columns_of(lists: Mapping[str, list[Any]], types: Mapping[str, str]) -> Columns:
+    """Lists as columns, by the types of their table; a number that is not there, or not one, will be null."""
+    return {column: _column(values, types[column]) for column, values in lists.items()}
 
 
 def objects(values: Sequence[Any]) -> np.ndarray[Any, Any]:
@@ -56,4 +57,6 @@ def _column(values: list[Any], kind: str) -> np.ndarray[Any, Any]:
         return np.array(values, dtype=float)
     if kind.endswith("[]"):
         return objects([None if value is None else as_json(value) for value in values])
+    if kind in _AS_WHOLE and None not in values:
+        return np.array(values, dtype=np.int64)
     return objects(values)

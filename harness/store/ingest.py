@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -129,24 +129,30 @@ def _write_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 def _write_rounds(con: duckdb.DuckDBPyConnection, rounds: Sequence[tuple[Round, Metrics]]) -> None:
     by_id = {one.round_id: (one, metrics) for one, metrics in rounds}
     _rewrite(con, [rows.round_rows(one, metrics) for one, metrics in by_id.values()], ("round_id",))
+    _insert_lists(con, "samples", rows.sample_columns([one for one, _ in by_id.values()]))
 
 
 def _write_results(con: duckdb.DuckDBPyConnection, results: Sequence[tuple[Case, CaseResult]]) -> None:
-    for case, result in results:
-        _plan_late(con, case, result.run_id)
+    _plan_late(con, results)
     by_id = {(result.run_id, result.case_id): result for _, result in results}
     _rewrite(con, [rows.result_rows(result) for result in by_id.values()], ("run_id", "case_id"))
 
 
-def _plan_late(con: duckdb.DuckDBPyConnection, case: Case, run_id: str) -> None:
-    known = con.execute(
-        "SELECT count(*) FILTER (WHERE case_id = ?), coalesce(max(position) + 1, 0)"
-        " FROM planned_cases WHERE run_id = ?",
-        [case.case_id, run_id],
-    ).fetchone()
-    if known and not known[0]:
+def _plan_late(con: duckdb.DuckDBPyConnection, results: Sequence[tuple[Case, CaseResult]]) -> None:
+    """Cases that their Run did not plan, at the end of its Plan, in the order of their results."""
+    keys = [[result.run_id for _, result in results], [result.case_id for _, result in results]]
+    among = "(run_id, case_id) IN (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))"
+    known = set(con.execute(f"SELECT run_id, case_id FROM planned_cases WHERE {among}", keys).fetchall())
+    late = {
+        (result.run_id, result.case_id): case
+        for case, result in results
+        if (result.run_id, result.case_id) not in known
+    }
+    for (run_id, _), case in late.items():
+        last = con.execute("SELECT max(position) FROM planned_cases WHERE run_id = ?", [run_id]).fetchone()
+        position = 0 if last is None or last[0] is None else last[0] + 1
         _insert(con, "cases", [rows.case_row(case)], replace=True)
-        _insert(con, "planned_cases", [rows.planned_row(run_id, known[1], PlannedCase(case=case))], replace=True)
+        _insert(con, "planned_cases", [rows.planned_row(run_id, position, PlannedCase(case=case))], replace=True)
         keep_points(con, [run_id])
 
 
@@ -170,22 +176,26 @@ def _rewrite(con: duckdb.DuckDBPyConnection, groups: Sequence[Rows], key: tuple[
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, content: Sequence[Row], replace: bool = False) -> None:
+    if content:
+        _insert_lists(con, table, {column: [row[column] for row in content] for column in content[0]}, replace)
+
+
+def _insert_lists(
+    con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, list[Any]], replace: bool = False
+) -> None:
     """All rows in one statement: a list per column, unnested; a statement per row is thirty times slower."""
-    if not content:
+    count = len(next(iter(columns.values())))
+    if not count:
         return
     types = _types(con, table)
-    if len(content) >= _MANY:
+    if count >= _MANY:
         from harness.store.columns import columns_of, insert_columns  # here: numpy takes a while to import
 
-        insert_columns(con, table, columns_of(content, types), types, replace)
+        insert_columns(con, table, columns_of(columns, types), types, replace)
         return
-    columns = list(content[0])
     unnested = ", ".join(f"unnest(?::{types[column]}[])" for column in columns)
     verb = "INSERT OR REPLACE" if replace else "INSERT"
-    con.execute(
-        f"{verb} INTO {table} ({', '.join(columns)}) SELECT {unnested}",
-        [[row[column] for row in content] for column in columns],
-    )
+    con.execute(f"{verb} INTO {table} ({', '.join(columns)}) SELECT {unnested}", list(columns.values()))
 
 
 def _types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -57,9 +57,10 @@ def _rounds(piece: Tables) -> Iterator[list[dict[str, Any]]]:
         ]
         end = {"record": "round_end", **key, **{name: rounds[name][at] for name in ("outcome", "code", "reason")}}
         end["memory_bytes"] = {}
+        hello = {**_HELLO, "runtime": orjson.loads(RUNTIME), "provenance": _PROVENANCE}
+        records.append({"record": "event", **key, "event": hello})
         if rounds["outcome"][at] == "ok":
             events = [
-                {**_HELLO, "runtime": orjson.loads(RUNTIME), "provenance": _PROVENANCE},
                 *(
                     {"event": "phase", "phase": name, "duration_ns": duration, "detail": {}}
                     for name, duration in zip(names, phases[timed].tolist(), strict=True)
