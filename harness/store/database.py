@@ -22,6 +22,9 @@ _NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+# However large the database: what does not fit is read again, or laid aside beside the file, and what is measured has
+# the machine to itself.
+_WRITING: dict[str, str | bool | int | float | list[str]] = {**_NO_DOWNLOADS, "memory_limit": "1GB"}
 # All readers of one process share DuckDB's instance and so must agree on its settings: each of them is locked down,
 # because one of them runs SQL from outside. No spilling: a careless query must not fill the disk.
 _LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
@@ -63,7 +66,7 @@ def open_for_writing(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
 
 def instance() -> duckdb.DuckDBPyConnection:
     """DuckDB without a file, for `attached`. It has no thread that could wake while something is measured."""
-    return duckdb.connect(":memory:", config={**_NO_DOWNLOADS, "threads": "1"})
+    return duckdb.connect(":memory:", config={**_WRITING, "threads": "1"})
 
 
 @contextlib.contextmanager
@@ -106,7 +109,7 @@ def open_for_reading(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
 
 
 def _connect(path: Path, read_only: bool, patience_s: float) -> duckdb.DuckDBPyConnection:
-    config = dict(_LOCKED_DOWN if read_only else _NO_DOWNLOADS)
+    config = dict(_LOCKED_DOWN if read_only else _WRITING)
     return _patiently(path, patience_s, lambda: duckdb.connect(str(path), read_only=read_only, config=config))
 
 

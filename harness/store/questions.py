@@ -58,7 +58,7 @@ def ask(path: Path, question: Question, narrowing: Narrowing | None = None) -> t
     """
     narrowing = narrowing or Narrowing()
     run_id = None if narrowing.run_id is None else pick_run(run_ids(path), narrowing.run_id)
-    return run_query(path, _narrowed(question, narrowing, run_id))
+    return run_query(path, narrowed(question, narrowing, run_id))
 
 
 def _read(name: str, sql: str) -> Question:
@@ -71,7 +71,7 @@ def _read(name: str, sql: str) -> Question:
     return Question(name=name, title=title.removesuffix("."), details=" ".join(details), sql=sql)
 
 
-def _narrowed(question: Question, narrowing: Narrowing, run_id: str | None) -> str:
+def narrowed(question: Question, narrowing: Narrowing, run_id: str | None) -> str:
     """The question's own text where nothing narrows it; else with the views hidden behind narrower ones of the same
     name, which is what a common table expression does to a view in all that it surrounds."""
     columns = {

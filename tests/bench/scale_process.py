@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.nouns import Plan, PlannedCase, Policy
+from harness.steps import recording
 from harness.steps.results import metrics_of, result_of
 from harness.store.database import open_for_reading, open_for_writing
 from harness.store.ingest import append_columns
+from harness.store.journal import journal_path
 from harness.store.live import LiveStore
-from harness.store.questions import ask, questions
+from harness.store.questions import Narrowing, ask, narrowed, questions
 from tests.bench import rivals
 from tests.bench.synthetic import Synthetic
 from tests.bench.synthetic_journal import journal_lines
@@ -29,6 +31,7 @@ Found = dict[str, Any]
 _ROWS = 1000
 _TIMES = 5
 _LIVE_ROUNDS = 30
+_REBUILT_ROUNDS = 3_600
 _JSON_ROWS = 1_000_000
 
 
@@ -67,6 +70,20 @@ def journal(rounds: str, seed: str, file: str) -> Found:
     return {"bytes": Path(file).stat().st_size}
 
 
+def rebuild(rounds: str, seed: str, folder: str) -> Found:
+    """`db rebuild` from the journals of at most so many Rounds: reading, checking, metrics and summaries included."""
+    database = Path(folder) / "rebuilt.duckdb"
+    journal_path(database, "*").parent.mkdir(parents=True)
+    for run_id, lines in journal_lines(Synthetic(min(int(rounds), _REBUILT_ROUNDS), int(seed))):
+        journal_path(database, run_id).write_bytes(b"\n".join(lines) + b"\n")
+    began = time.perf_counter()
+    recording.rebuild(database, _fail)
+    took_s = time.perf_counter() - began
+    with open_for_reading(database) as con:
+        counts = con.execute("SELECT (SELECT count(*) FROM rounds), (SELECT count(*) FROM samples)").fetchall()[0]
+    return {"rounds": counts[0], "samples": counts[1], "took_s": took_s}
+
+
 def results(database: str, lines: str, lite: str) -> Found:
     """The results as JSON lines and as an SQLite database; and how large every table would be as JSON lines."""
     with open_for_writing(Path(database)) as con:
@@ -98,6 +115,8 @@ def duckdb(database: str) -> Found:
     with open_for_reading(Path(database)) as con:
         asked = {name: question.sql for name, question in questions().items()}
         asked |= {"PIVOT of the view": _PIVOT, "one model of the view": _ONE_MODEL}
+        one_model = Narrowing(models=["synthetic-007"])
+        asked["history of one model"] = narrowed(questions()["history"], one_model, None)
         named = {name: _median_ms(partial(_first_rows, con, sql)) for name, sql in asked.items()}
         return {**_plain(rivals.from_sql(con, "duckdb")), "named_ms": named}
 
@@ -139,7 +158,8 @@ PIVOT (SELECT model_family, hardware_type, throughput_items_per_second FROM perf
 ON hardware_type USING avg(throughput_items_per_second)"""
 _ONE_MODEL = "SELECT * FROM performance_results_view WHERE model_name = 'synthetic-007' ORDER BY started_at"
 _STEPS: dict[str, Callable[..., Found]] = {
-    each.__name__: each for each in (build, journal, results, raw_json, summaries_json, sqlite, duckdb, cold, live)
+    each.__name__: each
+    for each in (build, journal, rebuild, results, raw_json, summaries_json, sqlite, duckdb, cold, live)
 }
 
 

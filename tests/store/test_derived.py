@@ -1,5 +1,6 @@
 """What is kept because it follows from the rest is in step with it, however the rest came in."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_every_way_of_writing_keeps_it(tmp_path: Path) -> None:
     done = round_of(one, 1, (1.0, 2.0, 3.0))
     first, second = ok(one, 2.0, run_id=planned.run_id), ok(late, 3.0, run_id=planned.run_id)
     with open_for_writing(tmp_path / "h.duckdb") as con:
-        for write in (
+        writes: tuple[Callable[[], None], ...] = (
             lambda: write_run(con, planned),
             lambda: write_done(con, done, {}, *first),
             lambda: write_done(con, round_of(late), {}, *second),  # a schedule made it: not in the Plan
@@ -52,7 +53,8 @@ def test_every_way_of_writing_keeps_it(tmp_path: Path) -> None:
             ),
             lambda: forget_results(con, planned.run_id),
             lambda: ingest_run(con, planned, [(done, {})], [first, second]),
-        ):
+        )
+        for write in writes:
             write()
             assert in_step(con)
         shown = con.execute(

@@ -1,7 +1,7 @@
 -- How many times faster than PyTorch on the CPU, for the same model, shapes, threads and Run.
 -- All else is the same, but options and precision may differ: the CPU's is fp32, `cpu_precision` says so. Software
 -- adapters are marked. The ratio has no interval here; `harness compare` gives one.
-WITH measured AS MATERIALIZED (
+WITH measured AS (
     SELECT * FROM performance_results_view JOIN points USING (case_id)
 )
 SELECT

@@ -2,11 +2,15 @@
 -- `training_latency_ratio` is training / inference; all but the mode is the same. Of each Case the newest verified
 -- result on the machine counts: where `same_run` is false the two were not interleaved. Empty where no training was
 -- measured. The ratio has no interval here; `harness compare` gives one.
-WITH newest AS MATERIALIZED (
+WITH newest_runs AS (
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
+    FROM performance_results_view
+    GROUP BY machine_id, case_id
+), newest AS (
     SELECT *
     FROM performance_results_view
+    SEMI JOIN newest_runs USING (run_id, case_id)
     JOIN points USING (case_id)
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
 )
 SELECT
     training.model_name, training.model_family, training.hardware_type, training.backend, training.device,

@@ -7,6 +7,7 @@ the same history, and the answers have to be the same; how JSON and SQLite do it
 
 import json
 import math
+import shutil
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -39,13 +40,14 @@ async def measure(bench: Bench) -> AsyncGenerator[Findings, None]:
 
 
 async def _steps(bench: Bench, rounds: int) -> AsyncGenerator[tuple[str, Found], None]:
-    """Each step's findings; what only one step needed is deleted after it."""
+    """Each step's findings; its files are deleted after the last."""
     place = bench.folder / f"scale-{rounds}"
     place.mkdir()
     database, raw, lines, lite = (place / name for name in ("h.duckdb", "raw.jsonl", "results.jsonl", "h.sqlite"))
     for name, *arguments in (
         ("build", rounds, bench.seed, database),
         ("journal", rounds, bench.seed, raw),
+        ("rebuild", rounds, bench.seed, place / "rebuilt"),
         ("raw_json", raw),
         ("results", database, lines, lite),
         ("summaries_json", lines),
@@ -56,18 +58,18 @@ async def _steps(bench: Bench, rounds: int) -> AsyncGenerator[tuple[str, Found],
     ):
         said = await output_of(f"scale: {name}", "-m", "tests.bench.scale_process", name, *arguments)
         yield name, json.loads(said)
-    for file in place.iterdir():
-        file.unlink()
+    shutil.rmtree(place)
 
 
 def _figures(found: dict[str, Found], tenth: dict[str, Found]) -> list[Row]:
     """The rows of one size; `tenth` is the smaller one, beside which each latency has grown so many times."""
-    built, duck, stored = found["build"], found["duckdb"], found["results"]
+    built, duck, stored, rebuilt = (found[step] for step in ("build", "duckdb", "results", "rebuild"))
     latencies, before = _latencies_ms(found), _latencies_ms(tenth)
     counts = {name: built[name] for name in ("rounds", "samples", "results", "runs", "cases")}
     rows = [
         _row("bulk ingest, per sample", 1e6 * built["wrote_s"] / built["samples"], "µs", 1.0, **counts),
         _row("bulk ingest, peak memory", built["peak_rss_mb"], "MB"),
+        _row("db rebuild, per round", 1000 * rebuilt["took_s"] / rebuilt["rounds"], "ms", samples=rebuilt["samples"]),
         _row("size", built["bytes"] / 1e6, "MB"),
         # The lines' length is that of the first million rows of each table.
         _row("size ÷ its tables as JSON lines", built["bytes"] / stored["rows_json_bytes"], "", 0.1),
