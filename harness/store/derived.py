@@ -39,16 +39,13 @@ def remake(con: duckdb.DuckDBPyConnection) -> None:
     remake_results(con)
 
 
-def remake_results(con: duckdb.DuckDBPyConnection, names: Iterable[str] = ()) -> None:
-    """`performance_results` again, with a column for every metric in the database and in `names`, and the views.
-
-    Not a column added: the same metrics stand in the same order, whenever which of them was first measured.
-    """
+def remake_results(con: duckdb.DuckDBPyConnection) -> None:
+    """`performance_results` again, with a column for every metric in the database, and the views."""
     found = [str(row[0]) for row in con.execute("SELECT DISTINCT metric FROM result_metrics").fetchall()]
-    metrics = (*METRICS_ALWAYS, *sorted({*found, *names} - set(METRICS_ALWAYS)))
+    metrics = (*METRICS_ALWAYS, *sorted({*found} - set(METRICS_ALWAYS)))
     rows = f"{_results(metrics, _ALL)} ORDER BY asked.run_id, asked.position"
     con.execute(f"CREATE OR REPLACE TABLE performance_results AS {rows}")
-    con.execute(_text("views.sql"))
+    _remake_views(con)
 
 
 def keep_points(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
@@ -64,16 +61,25 @@ def keep_results(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], case_id
     told = con.execute(f"SELECT DISTINCT metric FROM result_metrics WHERE {wanted}", values).fetchall()
     new = {str(row[0]) for row in told}
     metrics = {*METRICS_ALWAYS, *filter(_is_name, new)}
-    if not metrics <= _columns(con):
-        remake_results(con)
-        return
+    if missing := metrics - set(_columns(con)):
+        for name in sorted(missing):  # nothing that is there already has it
+            con.execute(f'ALTER TABLE performance_results ADD COLUMN "{name}" DOUBLE')
+        _remake_views(con)
     con.execute(f"DELETE FROM performance_results WHERE {wanted}", values)
     # Once for each of the three tables that rows are taken from.
     con.execute(f"INSERT INTO performance_results BY NAME {_results(sorted(metrics), wanted)}", values * 3)
 
 
-def _columns(con: duckdb.DuckDBPyConnection) -> set[str]:
-    return {str(column[0]) for column in con.execute("FROM performance_results LIMIT 0").description or ()}
+def _remake_views(con: duckdb.DuckDBPyConnection) -> None:
+    columns = _columns(con)
+    metrics_at, end = columns.index("reason") + 1, columns.index("purpose") + 1
+    metrics = (*METRICS_ALWAYS, *sorted(set(columns[end:]) - set(METRICS_ALWAYS)))
+    ordered = (*columns[:metrics_at], *metrics, *columns[metrics_at:end])
+    con.execute(_text("views.sql").replace("{columns}", ", ".join(f'"{name}"' for name in ordered)))
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return [str(column[0]) for column in con.execute("FROM performance_results LIMIT 0").description or ()]
 
 
 def _results(metrics: Iterable[str], wanted: str) -> str:

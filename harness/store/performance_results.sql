@@ -17,12 +17,12 @@ SELECT
     coalesce(found.outcome, asked.outcome, 'failed') AS outcome,
     CASE WHEN found.outcome IS NULL AND asked.outcome IS NULL THEN 'not_measured' ELSE found.code END AS code,
     CASE WHEN found.outcome IS NULL THEN coalesce(asked.reason, '{not_measured}') ELSE found.reason END AS reason,
-    pivoted.* EXCLUDE (run_id, case_id),
     found.latency_ci95_low_ms, found.latency_ci95_high_ms, found.interval_method,
     coalesce(found.rounds, 0) AS rounds, coalesce(found.rounds_failed, 0) AS rounds_failed,
     found.software, found.fallback_share, found.stage, found.checked, found.passed, found.doubts, found.stopped_by, asked.versions,
     asked.run_id, asked.case_id, asked.slug, runs.started_at, runs.machine_id,
-    coalesce(runs.policy->>'purpose', 'timing') AS purpose -- timing | coverage: whether anything was timed
+    coalesce(runs.policy->>'purpose', 'timing') AS purpose, -- timing | coverage: whether anything was timed
+    pivoted.* EXCLUDE (run_id, case_id) -- last, where a new one is added; the views have them after `reason`
 FROM asked
 JOIN runs ON runs.run_id = asked.run_id
 JOIN cases ON cases.case_id = asked.case_id

@@ -65,6 +65,24 @@ def test_every_way_of_writing_keeps_it(tmp_path: Path) -> None:
     )
 
 
+def test_metrics_stand_in_one_order_whichever_came_first(tmp_path: Path) -> None:
+    one, shown = case(), []
+    for names in (("b_new", "a_new"), ("a_new", "b_new")):
+        path = tmp_path / f"{names[0]}.duckdb"
+        with open_for_writing(path) as con:
+            planned = run(PlannedCase(case=one))
+            write_run(con, planned)
+            for number, name in enumerate(names):
+                result = ok(one, 2.0, run_id=planned.run_id, metrics={name: 1.5 + number})
+                write_done(con, round_of(one, number + 1, (1.0,)), {}, *result)
+            last = con.execute(f"SELECT {names[0]}, {names[1]} FROM performance_results_view").fetchall()
+            assert last == [(None, 2.5)], "the first one's result was replaced"
+            shown.append(con.execute("DESCRIBE performance_results_all_view").fetchall())
+    assert shown[0] == shown[1]
+    names = [row[0] for row in shown[0]]
+    assert names.index("b_new") == names.index("a_new") + 1 == names.index("latency_ci95_low_ms") - 1
+
+
 def test_points_with_the_same_digest_differ_in_nothing_else(tmp_path: Path) -> None:
     base = case(batch_size=1)
     renamed = base.model_copy(update={"model": base.model.model_copy(update={"name": "my-bert", "family": "vision"})})
