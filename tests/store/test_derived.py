@@ -79,8 +79,8 @@ def test_metrics_stand_in_one_order_whichever_came_first(tmp_path: Path) -> None
             assert last == [(None, 2.5)], "the first one's result was replaced"
             shown.append(con.execute("DESCRIBE performance_results_all_view").fetchall())
     assert shown[0] == shown[1]
-    names = [row[0] for row in shown[0]]
-    assert names.index("b_new") == names.index("a_new") + 1 == names.index("latency_ci95_low_ms") - 1
+    columns = [row[0] for row in shown[0]]
+    assert columns.index("b_new") == columns.index("a_new") + 1 == columns.index("latency_ci95_low_ms") - 1
 
 
 def test_points_with_the_same_digest_differ_in_nothing_else(tmp_path: Path) -> None:
