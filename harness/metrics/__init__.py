@@ -5,8 +5,10 @@ median, its interval and the throughput all come from.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from operator import is_
+from typing import Any, NamedTuple, TypeVar
 
 from harness.core.clocks import Choice, choose_clock
 from harness.core.events import Samples
@@ -23,6 +25,8 @@ from harness.core.statistics import (
 from harness.core.units import ms
 
 WRONG_OUTPUT = "wrong_output"
+_REMEMBERED = 4
+_Found = TypeVar("_Found")
 
 
 class LatencyEstimate(NamedTuple):
@@ -31,6 +35,24 @@ class LatencyEstimate(NamedTuple):
     median_ms: float
     interval_ms: tuple[float, float] | None
     method: str | None
+
+
+def _remembered(ask: Callable[[Sequence[Round]], _Found]) -> Callable[[Sequence[Round]], _Found]:
+    """Asked again of the very same Rounds, it gives the very same answer: a Round is frozen, and thirty metrics ask one
+    after the other. What it found is not to be changed by who gets it."""
+    latest: list[tuple[tuple[Round, ...], _Found]] = []
+
+    @wraps(ask)
+    def asked(rounds: Sequence[Round]) -> _Found:
+        for known, found in latest:
+            if len(known) == len(rounds) and all(map(is_, known, rounds)):
+                return found
+        found = ask(rounds)
+        latest.insert(0, (tuple(rounds), found))
+        del latest[_REMEMBERED:]
+        return found
+
+    return asked
 
 
 def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
@@ -43,6 +65,7 @@ def timed_rounds(rounds: Sequence[Round]) -> list[Round]:
     return ok or [one for one in timing if one.outcome == "failed" and one.code == WRONG_OUTPUT]
 
 
+@_remembered
 def verdict_clock(rounds: Sequence[Round]) -> Choice:
     """The clock whose numbers a table shows, one for all Rounds of a Case; None without Samples."""
     return choose_clock(steady_samples(rounds), wait_floor_ns(rounds))
@@ -63,6 +86,7 @@ def wait_floor_ns(rounds: Sequence[Round]) -> float | None:
     return median(floors) if floors else None
 
 
+@_remembered
 def latencies_ms(rounds: Sequence[Round]) -> list[list[float]]:
     """Milliseconds per run of the steady-state Samples of each Round, in the order taken, in the verdict clock.
 
@@ -85,11 +109,13 @@ def round_medians(rounds: Sequence[Round]) -> list[RoundMedian]:
     ]
 
 
+@_remembered
 def pooled_ms(rounds: Sequence[Round]) -> list[float]:
     """The same, Round after Round."""
     return [latency for latencies in latencies_ms(rounds) for latency in latencies]
 
 
+@_remembered
 def latency_estimate(rounds: Sequence[Round]) -> LatencyEstimate | None:
     """One estimate for median, interval and throughput, so that they never contradict each other. None without Samples.
 
@@ -118,6 +144,7 @@ def percentile_ms(rounds: Sequence[Round], q: float) -> float | None:
     return quantile(pooled, q) if percentile_supported(len(pooled), q) else None
 
 
+@_remembered
 def runs_per_sample(rounds: Sequence[Round]) -> int:
     """The most runs that share one Sample, because one alone would be too short for the clock; 0 without Samples."""
     timed = timed_rounds(rounds)

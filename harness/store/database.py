@@ -5,40 +5,26 @@ closes between Rounds, and everybody else retries for some seconds.
 """
 
 import contextlib
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 
 from harness.core.errors import UserMistake
+from harness.store.derived import remake
 from harness.store.migrations import MIGRATIONS, SCHEMA_VERSION, migrate
 
 PATIENCE_S = 5.0
-NOT_MEASURED = "the Run ended before this Case was measured"
-# Columns that the views have even while nothing was measured.
-METRICS_ALWAYS = (
-    "latency_median_ms",
-    "latency_mean_ms",
-    "latency_p50_ms",
-    "latency_p90_ms",
-    "latency_p95_ms",
-    "latency_p99_ms",
-    "latency_mad_ms",
-    "samples",
-    "throughput_items_per_second",
-    "load_ms",
-    "first_inference_ms",
-    "prepare_ms",
-    "peak_memory_mb",
-)
 _FOLDER = Path(__file__).parent
 _RETRY_S = 0.05
 _NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+# However large the database: what does not fit is read again, or laid aside beside the file, and what is measured has
+# the machine to itself.
+_WRITING: dict[str, str | bool | int | float | list[str]] = {**_NO_DOWNLOADS, "memory_limit": "1GB"}
 # All readers of one process share DuckDB's instance and so must agree on its settings: each of them is locked down,
 # because one of them runs SQL from outside. No spilling: a careless query must not fill the disk.
 _LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
@@ -80,7 +66,7 @@ def open_for_writing(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
 
 def instance() -> duckdb.DuckDBPyConnection:
     """DuckDB without a file, for `attached`. It has no thread that could wake while something is measured."""
-    return duckdb.connect(":memory:", config={**_NO_DOWNLOADS, "threads": "1"})
+    return duckdb.connect(":memory:", config={**_WRITING, "threads": "1"})
 
 
 @contextlib.contextmanager
@@ -122,21 +108,8 @@ def open_for_reading(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
     return _connect(path, read_only=True, patience_s=patience_s)
 
 
-def refresh_views(con: duckdb.DuckDBPyConnection, names: Iterable[str] = ()) -> None:
-    """Remake the views with a column for every metric in the database and in `names`."""
-    found = [str(row[0]) for row in con.execute("SELECT DISTINCT metric FROM result_metrics").fetchall()]
-    extra = sorted({*found, *names} - set(METRICS_ALWAYS))
-    columns = ",\n        ".join(
-        f"max(value) FILTER (WHERE metric = '{name}') AS \"{name}\""
-        for name in (*METRICS_ALWAYS, *extra)
-        if re.fullmatch(r"[a-z][a-z0-9_]*", name)
-    )
-    text = (_FOLDER / "views.sql").read_text(encoding="utf-8")
-    con.execute(text.replace("{metrics}", columns).replace("{not_measured}", NOT_MEASURED))
-
-
 def _connect(path: Path, read_only: bool, patience_s: float) -> duckdb.DuckDBPyConnection:
-    config = dict(_LOCKED_DOWN if read_only else _NO_DOWNLOADS)
+    config = dict(_LOCKED_DOWN if read_only else _WRITING)
     return _patiently(path, patience_s, lambda: duckdb.connect(str(path), read_only=read_only, config=config))
 
 
@@ -198,7 +171,7 @@ def _bring_forward(con: duckdb.DuckDBPyConnection, path: Path, version: int) -> 
     con.execute("BEGIN")
     try:
         migrate(con, version)
-        refresh_views(con)
+        remake(con)
         con.execute("COMMIT")
     except duckdb.Error as error:
         con.execute("ROLLBACK")
@@ -213,7 +186,7 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("BEGIN")
     con.execute((_FOLDER / "schema.sql").read_text(encoding="utf-8"))
     con.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
-    refresh_views(con)
+    remake(con)
     con.execute("COMMIT")
 
 

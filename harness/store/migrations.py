@@ -1,7 +1,8 @@
 """What leads a database of an older schema to the newest: an ordered table of statements, carried out in place.
 
 A new schema is one entry more here, and the same columns in `schema.sql`, at the end of their tables: that is where
-`ADD COLUMN` puts them. Views are not mentioned: they are remade from `views.sql` after the last step.
+`ADD COLUMN` puts them. What is derived is not mentioned (points, `performance_results`, views): it is remade
+after the last step, and an entry may have no more to say than that.
 """
 
 import duckdb
@@ -28,6 +29,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         " device VARCHAR NOT NULL, count BIGINT NOT NULL, self_ns BIGINT NOT NULL, fallback BOOLEAN NOT NULL)",
     ),
     4: ("ALTER TABLE results ADD COLUMN stage VARCHAR",),
+    5: (),  # `points` and `performance_results`, which are derived
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

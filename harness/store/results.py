@@ -10,7 +10,8 @@ import duckdb
 from harness.core.noise import noise_lines
 from harness.core.nouns import Case, Plan, PlannedCase
 from harness.core.rounds import CaseResult, Run, Verdict, reused_result
-from harness.store.database import NOT_MEASURED, open_for_reading
+from harness.store.database import open_for_reading
+from harness.store.derived import NOT_MEASURED
 from harness.store.naming import pick_run
 from harness.store.rows import from_utc
 

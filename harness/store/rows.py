@@ -1,7 +1,7 @@
 """Nouns → rows of the schema's tables, as dictionaries by column; one place that knows both sides."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ _CASE_COLUMNS = (
     *("task", "mode", "platform", "backend", "device", "browser", "precision", "batch_size"),
     *("length", "threads", "outputs", "cache", "isolation", "network", "browser_version", "runtime"),
 )
+_SAMPLE_COLUMNS = ("phase", "clock", "duration_ns", "runs")
 
 
 def machine_id(run: Run) -> str:
@@ -72,7 +73,7 @@ def planned_row(run_id: str, position: int, planned: PlannedCase) -> Row:
 
 
 def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
-    """Table → rows; everything about one Round."""
+    """Table → rows; everything about one Round, but its Samples."""
     key = {"round_id": one.round_id}
     plain = ("run_id", "case_id", "number", "outcome", "code", "reason", "stopped_by", "purpose")
     rows: dict[str, list[Row]] = {
@@ -91,11 +92,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
             {**key, "phase": phase, "duration_ns": duration, "detail": as_json(one.phase_details.get(phase, {}))}
             for phase, duration in one.phases.items()
         ],
-        "samples": [
-            {**key, "phase": batch.phase, "clock": batch.clock, "duration_ns": duration, "runs": batch.runs_per_sample}
-            for batch in one.samples
-            for duration in batch.durations_ns
-        ],
+        "samples": [],  # one by one they would be most of the work: `sample_columns` has them
         "memory": [{**key, "source": source, "size_bytes": size} for source, size in one.memory_bytes.items()],
         "notes": [{**key, "position": position, "text": text} for position, text in enumerate(one.notes)],
         "profiles": [{**key, "source": one.profile.source, "runs": one.profile.runs}] if one.profile else [],
@@ -107,9 +104,24 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
         "summaries": _summaries(one),
         "round_metrics": [{**key, "metric": name, "value": value} for name, value in metrics.items()],
     }
-    for position, row in enumerate(rows["samples"]):
-        row["position"] = position
     return rows
+
+
+def sample_columns(rounds: Sequence[Round]) -> dict[str, list[Any]]:
+    """Column → values of all Samples of the Rounds."""
+    columns: dict[str, list[Any]] = {name: [] for name in ("round_id", "position", *_SAMPLE_COLUMNS)}
+    for one in rounds:
+        count = 0
+        for batch in one.samples:
+            n = len(batch.durations_ns)
+            count += n
+            columns["phase"] += [batch.phase] * n
+            columns["clock"] += [batch.clock] * n
+            columns["duration_ns"] += batch.durations_ns
+            columns["runs"] += [batch.runs_per_sample] * n
+        columns["round_id"] += [one.round_id] * count
+        columns["position"] += range(count)
+    return columns
 
 
 def result_rows(result: CaseResult) -> dict[str, list[Row]]:

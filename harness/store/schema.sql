@@ -202,3 +202,5 @@ CREATE TABLE result_metrics (
     metric VARCHAR NOT NULL,
     value DOUBLE
 );
+
+-- `points` and `performance_results`, which hold nothing of their own, are made by derived.py.

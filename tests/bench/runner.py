@@ -16,7 +16,7 @@ from tests.bench.section import Bench, Findings, Section
 # In this order: what is cheap first, so that an early end leaves something of each kind.
 SECTIONS = (
     "startup", "noop", "round_cost", "conductor_cpu", "native_loop", "page_loop", "loadgen", "export", "isolation",
-    "backends", "two_pages", "peer", "gate",
+    "backends", "two_pages", "peer", "gate", "scale",
 )  # fmt: skip
 Say = Callable[[str], None]
 

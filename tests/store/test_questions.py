@@ -9,6 +9,7 @@ import pytest
 from harness.core.errors import UserMistake
 from harness.core.nouns import PlannedCase
 from harness.store.database import open_for_writing
+from harness.store.derived import keep_results
 from harness.store.questions import Narrowing, ask, question_named, questions
 from tests.store.made_up_results import case_of, model, ok, put_run, wrong
 
@@ -300,6 +301,7 @@ def test_history_says_no_where_no_version_changed_and_null_where_nobody_knows(da
     put_run(database, "d", [], [PlannedCase(case=unknown)], day=3)
     with open_for_writing(database) as con:
         con.execute("INSERT INTO results SELECT * REPLACE ('d' AS run_id) FROM results WHERE run_id = 'c'")
+        keep_results(con, ["d"])
     assert picked(answer(database, "history"), "run_id", "versions_changed") == [
         ("a", None), ("b", False), ("c", None), ("d", None),
     ]  # fmt: skip

@@ -4,27 +4,24 @@
 -- batch 1. All but the batch size is the same: model, platform, browser, precision, length, threads, options and the
 -- rest. `best_batch_size` has the highest throughput of those that were verified. The ratios have no interval here;
 -- `harness compare` gives one.
-WITH points AS (
+WITH measured AS MATERIALIZED (
     SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"batch_size": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), batches AS (
-    SELECT
-        measured.*,
-        max(latency_median_ms) FILTER (WHERE batch_size = 1) OVER same_but_batch AS batch_1_latency_median_ms,
-        max(throughput_items_per_second) FILTER (WHERE batch_size = 1) OVER same_but_batch AS batch_1_items_per_second,
-        first_value(batch_size) OVER (
-            PARTITION BY run_id, point ORDER BY throughput_items_per_second DESC NULLS LAST, batch_size
-        ) AS best_batch_size
-    FROM performance_results_view AS measured
+        model_name, model_family, hardware_type, backend, device, browser, software, precision, length, threads,
+        batch_size, latency_median_ms, latency_ci95_low_ms, latency_ci95_high_ms, throughput_items_per_second, slug,
+        run_id, machine_id, all_but_batch
+    FROM performance_results_view
     JOIN points USING (case_id)
-    WINDOW same_but_batch AS (PARTITION BY run_id, point)
-    QUALIFY count(*) OVER same_but_batch > 1
+), same_but_batch AS (
+    SELECT
+        run_id, all_but_batch,
+        max(latency_median_ms) FILTER (WHERE batch_size = 1) AS batch_1_latency_median_ms,
+        max(throughput_items_per_second) FILTER (WHERE batch_size = 1) AS batch_1_items_per_second,
+        -- The smallest of those that are equally good; one without a throughput is the worst.
+        max({'rate': coalesce(throughput_items_per_second, -1), 'order': -batch_size, 'batch_size': batch_size}).batch_size
+            AS best_batch_size
+    FROM measured
+    GROUP BY run_id, all_but_batch
+    HAVING count(*) > 1
 )
 SELECT
     model_name, model_family, hardware_type, backend, device, browser, software, precision, length, threads,
@@ -33,5 +30,6 @@ SELECT
     throughput_items_per_second / (batch_size * batch_1_items_per_second) AS batch_efficiency,
     latency_median_ms / batch_1_latency_median_ms AS latency_ratio,
     best_batch_size, slug, run_id, machine_id
-FROM batches
+FROM measured
+JOIN same_but_batch USING (run_id, all_but_batch)
 ORDER BY run_id, model_name, hardware_type, browser, precision, length, threads, best_batch_size, batch_size, slug;

@@ -5,25 +5,14 @@
 -- every platform of the row has; `models_left_out` have results on some of them only. What is averaged may come from
 -- several Runs. A GPU adapter that is software has `software` in its column's name. `settings` says what else was asked
 -- for, null where it is the usual. None of it has an interval here; `harness compare` gives one.
-WITH asked AS (
-    SELECT case_id, json_merge_patch('{}', asked) AS asked -- a null says what a missing field does
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), points AS ( -- all that was asked for is either the model, the platform, or the work
-    SELECT
-        case_id,
-        json_merge_patch(asked->'model', '{"name": null, "path": null, "family": null}')::VARCHAR AS model,
-        json_merge_patch(
-            asked,
-            '{"model": null, "platform": null, "backend": null, "device": null, "browser": null,
-              "browser_version": null, "runtime": null, "options": null, "inputs_path": null}'
-        ) AS work,
-        json_merge_patch(work, '{"precision": null}')::VARCHAR AS work_in_any_precision,
-        concat_ws('_', asked->>'browser_version', asked->>'runtime') AS versions_asked -- where they were asked for
-    FROM asked
+WITH newest_runs AS (
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
+    FROM performance_results_view
+    WHERE throughput_items_per_second IS NOT NULL
+    GROUP BY machine_id, case_id
 ), newest AS MATERIALIZED (
     SELECT
-        measured.* EXCLUDE (runtime, browser_version), model, work::VARCHAR AS work, work_in_any_precision,
+        measured.* EXCLUDE (runtime, browser_version), model, work, all_but_platform_and_precision,
         concat_ws(
             '_',
             CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END,
@@ -33,11 +22,10 @@ WITH asked AS (
             CASE WHEN software THEN 'software' END
         ) AS platform
     FROM performance_results_view AS measured
+    SEMI JOIN newest_runs USING (run_id, case_id)
     JOIN points USING (case_id)
-    WHERE throughput_items_per_second IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
 ), on_cpu AS (
-    SELECT machine_id, model, work_in_any_precision, throughput_items_per_second AS cpu_items_per_second
+    SELECT machine_id, all_but_platform_and_precision, throughput_items_per_second AS cpu_items_per_second
     FROM newest
     WHERE hardware_type = 'cpu' AND backend = 'pytorch' AND options = '{}' AND precision = 'fp32'
 ), width AS (
@@ -52,7 +40,7 @@ WITH asked AS (
         count(*) OVER (PARTITION BY machine_id, model_family, work, model) = platforms AS has_all
     FROM newest
     JOIN width USING (machine_id, model_family, weights, scale, work)
-    LEFT JOIN on_cpu USING (machine_id, model, work_in_any_precision)
+    LEFT JOIN on_cpu USING (machine_id, all_but_platform_and_precision)
 ), averaged AS (
     SELECT
         model_family, task, mode, weights, scale, precision, batch_size, length, threads,

@@ -2,11 +2,6 @@
 -- `latency_ratio` is this Run's median / that of the Case's verified result before; `versions_changed` says whether
 -- any version that the numbers depend on is another than then, null where one of the two is not known. What a Run
 -- reused is not repeated. The ratio has no interval here; `harness compare` gives one.
-WITH planned AS (
-    SELECT run_id, case_id, versions
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases WHERE reused_from IS NULL GROUP BY run_id, case_id)
-)
 SELECT
     slug, model_name, model_family, hardware_type, browser, software, precision, batch_size, length, threads,
     started_at, run_id,
@@ -15,6 +10,5 @@ SELECT
     versions <> lag(versions) OVER earlier_first AS versions_changed,
     runtime, browser_version, versions, len(doubts) AS doubts, case_id, machine_id
 FROM performance_results_view
-JOIN planned USING (run_id, case_id)
 WINDOW earlier_first AS (PARTITION BY machine_id, case_id ORDER BY started_at, run_id)
 ORDER BY machine_id, model_name, slug, case_id, started_at, run_id;

@@ -4,30 +4,20 @@
 -- Of each Case the newest verified result counts: where `same_run` is false the two were not interleaved. A software
 -- adapter is marked, and the doubts of each side are counted (`harness show` has the words). Being the fastest of
 -- several is partly luck, and the ratio has no interval here; `harness compare` gives one.
-WITH points AS (
-    SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"platform": null, "backend": null, "device": null, "browser": null, "browser_version": null,
-              "runtime": null, "options": null,
-              "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), newest AS (
-    SELECT *
+WITH newest AS (
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
     FROM performance_results_view
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
+    GROUP BY machine_id, case_id
 ), fastest AS MATERIALIZED (
     SELECT
         *,
         CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END
             AS hardware
-    FROM newest
+    FROM performance_results_view
+    SEMI JOIN newest USING (run_id, case_id)
     JOIN points USING (case_id)
     QUALIFY row_number() OVER (
-        PARTITION BY machine_id, point, browser IS NULL ORDER BY latency_median_ms NULLS LAST, case_id
+        PARTITION BY machine_id, all_but_platform, browser IS NULL ORDER BY latency_median_ms NULLS LAST, case_id
     ) = 1
 )
 SELECT
@@ -42,7 +32,7 @@ SELECT
     page.latency_median_ms / native.latency_median_ms AS browser_latency_ratio,
     native.run_id = page.run_id AS same_run, native.slug AS native_slug, page.slug AS browser_slug, native.machine_id
 FROM fastest AS native
-JOIN fastest AS page USING (machine_id, point)
+JOIN fastest AS page USING (machine_id, all_but_platform)
 WHERE native.browser IS NULL AND page.browser IS NOT NULL
 ORDER BY native.machine_id, native.model_name, native.precision, native.batch_size, native.length, native.threads,
     native.slug;

@@ -3,40 +3,24 @@
 -- the typical one of the outputs against the fp32 reference, as a share of the spread of its values. A precision whose
 -- answer is wrong is not here: it has failed, see `unsupported`. The ratios have no interval here; `harness compare`
 -- gives one.
-WITH points AS (
+WITH measured AS (
+    SELECT * FROM performance_results_view JOIN points USING (case_id)
+), in_fp32 AS (
     SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"precision": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), more AS ( -- the view has these two columns only where they were ever measured
-    SELECT
-        run_id, case_id,
-        max(value) FILTER (WHERE metric = 'model_size_mb') AS size_mb,
-        max(value) FILTER (WHERE metric = 'rms_error_share') AS error_share
-    FROM result_metrics
-    WHERE metric IN ('model_size_mb', 'rms_error_share')
-    GROUP BY run_id, case_id
-), precisions AS (
-    SELECT
-        measured.*, size_mb, error_share,
-        max(latency_median_ms) FILTER (WHERE precision = 'fp32') OVER same_but_precision AS fp32_latency_median_ms,
-        max(size_mb) FILTER (WHERE precision = 'fp32') OVER same_but_precision AS fp32_size_mb,
-        max(error_share) FILTER (WHERE precision = 'fp32') OVER same_but_precision AS fp32_error_share
-    FROM performance_results_view AS measured
-    JOIN points USING (case_id)
-    LEFT JOIN more USING (run_id, case_id)
-    WINDOW same_but_precision AS (PARTITION BY run_id, point)
+        run_id, all_but_precision, max(latency_median_ms) AS fp32_latency_median_ms,
+        max(model_size_mb) AS fp32_size_mb, max(rms_error_share) AS fp32_error_share
+    FROM measured
+    WHERE precision = 'fp32'
+    GROUP BY run_id, all_but_precision
 )
 SELECT
     model_name, model_family, hardware_type, backend, device, browser, software, batch_size, length, threads, precision,
     latency_median_ms, latency_ci95_low_ms, latency_ci95_high_ms, fp32_latency_median_ms,
     latency_median_ms / fp32_latency_median_ms AS latency_ratio,
-    size_mb, fp32_size_mb, size_mb / fp32_size_mb AS size_ratio, error_share, fp32_error_share,
+    model_size_mb AS size_mb, fp32_size_mb, model_size_mb / fp32_size_mb AS size_ratio,
+    rms_error_share AS error_share, fp32_error_share,
     slug, run_id, machine_id
-FROM precisions
+FROM measured
+LEFT JOIN in_fp32 USING (run_id, all_but_precision)
 WHERE precision <> 'fp32'
 ORDER BY run_id, model_name, hardware_type, browser, batch_size, length, threads, precision, slug;

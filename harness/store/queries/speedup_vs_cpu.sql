@@ -1,18 +1,7 @@
 -- How many times faster than PyTorch on the CPU, for the same model, shapes, threads and Run.
 -- All else is the same, but options and precision may differ: the CPU's is fp32, `cpu_precision` says so. Software
 -- adapters are marked. The ratio has no interval here; `harness compare` gives one.
-WITH points AS (
-    SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"platform": null, "backend": null, "device": null, "browser": null, "browser_version": null,
-              "runtime": null, "options": null, "precision": null,
-              "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), measured AS MATERIALIZED (
+WITH measured AS (
     SELECT * FROM performance_results_view JOIN points USING (case_id)
 )
 SELECT
@@ -25,7 +14,7 @@ SELECT
     here.slug, here.machine_id
 FROM measured AS here
 JOIN measured AS cpu
-    ON cpu.run_id = here.run_id AND cpu.point = here.point
+    ON cpu.run_id = here.run_id AND cpu.all_but_platform_and_precision = here.all_but_platform_and_precision
     AND cpu.hardware_type = 'cpu' AND cpu.backend = 'pytorch' AND cpu.precision = 'fp32' AND cpu.options = '{}'
 WHERE here.case_id <> cpu.case_id
 ORDER BY here.run_id, here.model_name, speedup_vs_cpu DESC, here.slug;

@@ -2,20 +2,15 @@
 -- `training_latency_ratio` is training / inference; all but the mode is the same. Of each Case the newest verified
 -- result on the machine counts: where `same_run` is false the two were not interleaved. Empty where no training was
 -- measured. The ratio has no interval here; `harness compare` gives one.
-WITH points AS (
-    SELECT
-        case_id,
-        md5(json_merge_patch(
-            '{}', asked, -- a null and a field that is not there are the same
-            '{"mode": null, "inputs_path": null, "model": {"name": null, "path": null, "family": null}}'
-        )::VARCHAR) AS point
-    FROM planned_cases
-    WHERE rowid IN (SELECT min(rowid) FROM planned_cases GROUP BY case_id) -- one of each Case: they say the same
-), newest AS MATERIALIZED (
+WITH newest_runs AS (
+    SELECT case_id, max({'started_at': started_at, 'run_id': run_id}).run_id AS run_id
+    FROM performance_results_view
+    GROUP BY machine_id, case_id
+), newest AS (
     SELECT *
     FROM performance_results_view
+    SEMI JOIN newest_runs USING (run_id, case_id)
     JOIN points USING (case_id)
-    QUALIFY row_number() OVER (PARTITION BY machine_id, case_id ORDER BY started_at DESC, run_id DESC) = 1
 )
 SELECT
     training.model_name, training.model_family, training.hardware_type, training.backend, training.device,
@@ -29,7 +24,7 @@ SELECT
     training.latency_median_ms / inference.latency_median_ms AS training_latency_ratio,
     training.run_id = inference.run_id AS same_run, training.slug, training.machine_id
 FROM newest AS training
-JOIN newest AS inference USING (machine_id, point)
+JOIN newest AS inference USING (machine_id, all_but_mode)
 WHERE training.mode = 'training' AND inference.mode = 'inference'
 ORDER BY training.machine_id, training.model_name, training.hardware_type, training.browser, training.precision,
     training.batch_size, training.length, training.threads, training.slug;

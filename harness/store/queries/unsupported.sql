@@ -2,17 +2,22 @@
 -- Each Case counts once per machine, by its newest result, in Runs that time and in coverages alike; one that a Run
 -- ended too early for counts only where there is no result of it. `cases_on_platform` are all Cases that were asked
 -- for there, also those that are ok. `example` is one of them.
-WITH newest AS (
+WITH newest_runs AS (
+    SELECT
+        case_id,
+        max({
+            'measured': code IS DISTINCT FROM 'not_measured', 'started_at': started_at, 'run_id': run_id
+        }).run_id AS run_id
+    FROM performance_results_all_view
+    WHERE origin <> 'imported' -- what another program could not do says nothing of this one
+    GROUP BY machine_id, case_id
+), newest AS (
     SELECT
         *,
         CASE WHEN device IN (hardware_type, 'cpu') THEN hardware_type ELSE hardware_type || ':' || device END
             AS hardware
     FROM performance_results_all_view
-    WHERE origin <> 'imported' -- what another program could not do says nothing of this one
-    QUALIFY row_number() OVER (
-        PARTITION BY machine_id, case_id
-        ORDER BY code IS NOT DISTINCT FROM 'not_measured', started_at DESC, run_id DESC
-    ) = 1
+    SEMI JOIN newest_runs USING (run_id, case_id)
 ), counted AS (
     SELECT *, count(*) OVER (PARTITION BY machine_id, hardware, backend, browser) AS cases_on_platform
     FROM newest
