@@ -77,7 +77,7 @@ def _read(name: str, sql: str) -> Question:
     return Question(name=name, title=title.removesuffix("."), details=" ".join(details), sql=sql)
 
 
-def narrowed(question: Question, narrowing: Narrowing, run_id: str | None) -> str:
+def _narrowed(question: Question, narrowing: Narrowing, run_id: str | None) -> str:
     """The question's own text where nothing narrows it; else with the views hidden behind narrower ones of the same
     name, which is what a common table expression does to a view in all that it surrounds."""
     columns = {
