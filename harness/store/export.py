@@ -115,11 +115,20 @@ def _by_month(con: duckdb.DuckDBPyConnection, table: str, made: Path, form: Form
 
 
 def _write(con: duckdb.DuckDBPyConnection, sql: str, made: Path, form: Format) -> int:
+    sql = _as_other_formats_can(con, sql)
     if form == "arrow":
         return _write_arrow(con, sql, made)
     place = str(made).replace("'", "''")
     row = con.execute(f"COPY ({sql}) TO '{place}' (FORMAT parquet, COMPRESSION zstd)").fetchone()
     return int(row[0]) if row else 0
+
+
+def _as_other_formats_can(con: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """Neither format has whole numbers of 128 bits, and as a float two digests might become one: they are text."""
+    described = con.execute(f"DESCRIBE {sql}").fetchall()
+    wide = [str(name) for name, kind, *_ in described if kind in ("HUGEINT", "UHUGEINT")]
+    texts = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in wide)
+    return f"SELECT * REPLACE ({texts}) FROM ({sql})" if wide else sql
 
 
 def _write_arrow(con: duckdb.DuckDBPyConnection, sql: str, made: Path) -> int:

@@ -51,8 +51,10 @@ def exported(database: Path, *arguments: str | Path) -> Any:
 
 
 def held(database: Path, table: str) -> list[tuple[Any, ...]]:
+    """As the database has it; whole numbers beyond 64 bits as text, since neither format has them."""
     with duckdb.connect(str(database), read_only=True) as con:
-        return con.execute(f"FROM {table}").fetchall()
+        rows = con.execute(f"FROM {table}").fetchall()
+    return [tuple(str(v) if isinstance(v, int) and v >= 2**64 else v for v in row) for row in rows]
 
 
 def read_back(path: Path) -> pyarrow.Table:
