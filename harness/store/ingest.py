@@ -8,6 +8,7 @@ import duckdb
 from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Round, Run
 from harness.store import rows
+from harness.store.archived import not_archived
 from harness.store.database import refresh_views
 from harness.store.rows import Metrics, Row
 
@@ -139,6 +140,8 @@ def _rewrite(con: duckdb.DuckDBPyConnection, groups: Sequence[Rows], key: tuple[
     for table, content in together.items():
         if is_known:
             con.execute(f"DELETE FROM {table} {among}", keys)
+            if table == "recent_samples":
+                content = not_archived(con, content)
         _insert(con, table, content)
 
 

@@ -91,7 +91,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
             {**key, "phase": phase, "duration_ns": duration, "detail": as_json(one.phase_details.get(phase, {}))}
             for phase, duration in one.phases.items()
         ],
-        "samples": [
+        "recent_samples": [
             {**key, "phase": batch.phase, "clock": batch.clock, "duration_ns": duration, "runs": batch.runs_per_sample}
             for batch in one.samples
             for duration in batch.durations_ns
@@ -107,7 +107,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
         "summaries": _summaries(one),
         "round_metrics": [{**key, "metric": name, "value": value} for name, value in metrics.items()],
     }
-    for position, row in enumerate(rows["samples"]):
+    for position, row in enumerate(rows["recent_samples"]):
         row["position"] = position
     return rows
 
