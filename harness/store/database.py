@@ -210,6 +210,8 @@ def _version(con: duckdb.DuckDBPyConnection, path: Path) -> int | None:
         if con.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchone() is None:
             return None
         raise _not_ours(path, "it has other tables than ours") from None
+    except duckdb.Error as error:  # a block of that very table is damaged
+        raise UserMistake("database_unreadable", _first_line(str(error)), "harness db rebuild") from error
     version = row[0] if row else None
     if version is None or not min(MIGRATIONS) - 1 <= version <= SCHEMA_VERSION:
         raise UserMistake(

@@ -104,7 +104,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
             for position, operator in enumerate(one.profile.operators if one.profile else ())
         ],
         "verdicts": [{**key, **one.verdict.model_dump()}] if one.verdict else [],
-        "summaries": _summaries(one),
+        "summaries": summary_rows(one),
         "round_metrics": [{**key, "metric": name, "value": value} for name, value in metrics.items()],
     }
     for position, row in enumerate(rows["recent_samples"]):
@@ -155,7 +155,7 @@ def from_utc(moment: datetime) -> str:
     return moment.replace(tzinfo=UTC).isoformat()
 
 
-def _summaries(one: Round) -> list[Row]:
+def summary_rows(one: Round) -> list[Row]:
     rows = []
     for phase, clock in dict.fromkeys((batch.phase, batch.clock) for batch in one.samples):
         values = one.per_run_ns(phase, clock)
