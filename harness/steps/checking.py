@@ -50,6 +50,7 @@ _OF_JOURNALS = {
     "journals without a readable run": (True, "harness db rebuild leaves them out"),
     "journals that end in half a line, as a crash leaves them": (False, None),
     "records of a journal that came to nothing, as of a round that was killed": (False, None),
+    "empty journals, as a run leaves that was killed at once": (False, None),
     "runs under way, not looked at": (False, "check again when they have ended"),
     "runs of the journal that the database lacks": (True, REBUILD),
     "rounds of the journal that the database lacks": (True, REBUILD),
@@ -112,6 +113,9 @@ def _against_journals(con: Any, database: Path, held: Held, everything: bool) ->
             continue
         assembled = _read(file, found)
         run = assembled.run
+        if not file.stat().st_size:
+            found.add("empty journals, as a run leaves that was killed at once", file.name)
+            continue
         if run is None:
             found.add("journals without a readable run", file.name)
             continue
