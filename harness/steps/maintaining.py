@@ -83,7 +83,7 @@ def _clear_leftovers(database: Path) -> list[str]:
     """
     gone = []
     with open_for_writing(database):
-        for place in sorted(database.parent.glob(".*-*")):
+        for place in sorted([*database.parent.glob(".*-*"), database.with_name(f"{database.name}.tmp")]):
             if place.is_dir() and not place.is_symlink() and _is_left_over(place, database):
                 shutil.rmtree(place)
                 gone.append(place.name)
@@ -91,6 +91,8 @@ def _clear_leftovers(database: Path) -> list[str]:
 
 
 def _is_left_over(place: Path, database: Path) -> bool:
+    if place.name == f"{database.name}.tmp":  # what DuckDB sorted on the disk
+        return True
     if not place.name.startswith(".rebuild-"):
         return place.name.startswith(aside_prefix(database))
     names = {inside.name for inside in place.iterdir()}

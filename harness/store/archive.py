@@ -24,6 +24,7 @@ from harness.store.database import open_for_writing
 from harness.store.journal import LEAST_FREE_BYTES
 
 _PART = ".part"
+_MEMORY = "2GB"
 # DuckDB's own hash over all that a sample is: the order of the rows does not matter.
 _CONTENT = f"count(*), count(DISTINCT round_id), sum(duration_ns), sum(hash({COLUMNS}))"
 _MONTHS = """
@@ -65,6 +66,7 @@ def archive(database: Path, before: datetime, progress: Callable[[str], None] = 
     (what was read back is not what was written), and those of `open_for_writing`.
     """
     with open_for_writing(database) as con:
+        con.execute(f"SET memory_limit = '{_MEMORY}'")  # what is sorted beyond that goes to the disk
         if gone := missing(con, database):
             raise archive_missing(database, gone)
         cleared, unknown = clear_unregistered(con, database)

@@ -129,10 +129,13 @@ def test_numbers_of_what_it_did(database: Path) -> None:
     ours = database.parent / ".rebuild-ours"
     ours.mkdir()
     (ours / "harness.duckdb").touch()
+    spilt = database.with_name("harness.duckdb.tmp")
+    spilt.mkdir()
     did = maintain(database, LIMIT)
+    assert not spilt.exists()
     assert did["rows"]["recent_samples"] == 51 * 997
     assert did["journal"] == {"bytes": 5, "runs": 1}
-    assert did["leftovers"] == [".rebuild-ours"]
+    assert did["leftovers"] == [".rebuild-ours", "harness.duckdb.tmp"]
     assert theirs.exists()
     assert did["bytes_after"] == database.stat().st_size
 
