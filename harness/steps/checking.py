@@ -11,7 +11,7 @@ from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.assemble import Assembled, assemble
 from harness.steps.results import metrics_of, results_of
 from harness.store.archive_check import archive_findings
-from harness.store.database import open_for_reading
+from harness.store.database import ctrl_c, open_for_reading
 from harness.store.held import Held, counted
 from harness.store.integrity import (
     REBUILD,
@@ -63,6 +63,7 @@ _OF_JOURNALS = {
 }
 
 
+@ctrl_c()
 def check_database(database: Path, everything: bool) -> dict[str, Any]:
     """`findings` and `looked_at`, as `harness db check --json` prints them.
 

@@ -12,12 +12,13 @@ from harness.export.clearing import clear_artifacts, size_of_folder
 from harness.store.archive import archive, clear_unregistered
 from harness.store.archived import archive_folder
 from harness.store.compact import aside_prefix, compact, size_of
-from harness.store.database import open_for_writing
+from harness.store.database import ctrl_c, open_for_writing
 from harness.store.journal import journal_path, runs_under_way
 
 _YOUNG_S = 3600.0
 
 
+@ctrl_c()
 def archive_old(database: Path, before: datetime, progress: Callable[[str], None]) -> dict[str, Any]:
     """Samples of Rounds that began before `before` (UTC, without a zone) go to the archive, and the file shrinks.
 
@@ -35,6 +36,7 @@ def archive_old(database: Path, before: datetime, progress: Callable[[str], None
     }  # fmt: skip
 
 
+@ctrl_c()
 def maintain(database: Path, cache_limit_bytes: int) -> dict[str, Any]:
     """Clear what killed processes left and the cache beyond its limit, compact the database; numbers of all that.
 

@@ -126,6 +126,17 @@ def open_for_reading(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
     return con
 
 
+@contextlib.contextmanager
+def ctrl_c() -> Iterator[None]:
+    """KeyboardInterrupt where somebody ends a statement by Ctrl-C: DuckDB notices it and makes a RuntimeError of it."""
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "nterrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
 def refresh_views(con: duckdb.DuckDBPyConnection, names: Iterable[str] = ()) -> None:
     """Remake the views with a column for every metric in the database and in `names`."""
     found = [str(row[0]) for row in con.execute("SELECT DISTINCT metric FROM result_metrics").fetchall()]
