@@ -12,7 +12,6 @@ beside the database and points the view there. Only a shell of DuckDB's own that
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -74,16 +73,18 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def not_archived(con: duckdb.DuckDBPyConnection, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of Rounds that are not in the archive: a Round that is written again, on --resume, must not count twice."""
+def archived_rounds(con: duckdb.DuckDBPyConnection, round_ids: Sequence[str]) -> set[str]:
+    """Those whose samples are in the archive: written again, on --resume, they must not count twice.
+
+    Only a Round that the database knows can be there, and a new one, which is the rule, must not wait for Parquet.
+    """
+    known = "SELECT round_id FROM rounds WHERE round_id IN (SELECT unnest(?::VARCHAR[]))"
     found = con.execute(_REGISTERED).fetchall()
-    if not found or not samples:
-        return list(samples)
-    ids = list({row["round_id"] for row in samples})
+    if not found or con.execute(f"{known} LIMIT 1", [round_ids]).fetchone() is None:
+        return set()
     files = parquet([f"{folder}/{file}" for file, folder in found])
-    rows = con.execute(f"SELECT DISTINCT round_id FROM {files} WHERE round_id IN (SELECT unnest(?::VARCHAR[]))", [ids])
-    there = {str(row[0]) for row in rows.fetchall()}
-    return [row for row in samples if row["round_id"] not in there]
+    rows = con.execute(f"SELECT DISTINCT round_id FROM {files} WHERE round_id IN ({known})", [round_ids])
+    return {str(row[0]) for row in rows.fetchall()}
 
 
 def archive_missing(database: Path, files: Sequence[str]) -> UserMistake:

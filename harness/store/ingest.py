@@ -8,7 +8,7 @@ import duckdb
 from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Round, Run
 from harness.store import rows
-from harness.store.archived import not_archived
+from harness.store.archived import archived_rounds
 from harness.store.database import refresh_views
 from harness.store.rows import Metrics, Row
 
@@ -95,7 +95,17 @@ def _write_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 
 def _write_rounds(con: duckdb.DuckDBPyConnection, rounds: Sequence[tuple[Round, Metrics]]) -> None:
     by_id = {one.round_id: (one, metrics) for one, metrics in rounds}
-    _rewrite(con, [rows.round_rows(one, metrics) for one, metrics in by_id.values()], ("round_id",))
+    archived = archived_rounds(con, list(by_id))
+    groups = [rows.round_rows(one, metrics) for one, metrics in by_id.values()]
+    _rewrite(
+        con,
+        [_but_samples(each) if each["rounds"][0]["round_id"] in archived else each for each in groups],
+        ("round_id",),
+    )
+
+
+def _but_samples(group: Rows) -> Rows:
+    return {**group, "recent_samples": []}
 
 
 def _write_results(con: duckdb.DuckDBPyConnection, results: Sequence[tuple[Case, CaseResult]]) -> None:
@@ -140,8 +150,6 @@ def _rewrite(con: duckdb.DuckDBPyConnection, groups: Sequence[Rows], key: tuple[
     for table, content in together.items():
         if is_known:
             con.execute(f"DELETE FROM {table} {among}", keys)
-            if table == "recent_samples":
-                content = not_archived(con, content)
         _insert(con, table, content)
 
 
