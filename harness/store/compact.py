@@ -43,6 +43,7 @@ def compact(database: Path) -> Compacted:
             if gone := missing(con, database):
                 raise archive_missing(database, gone)
             before = size_of(database)
+            refresh_views(con)
             con.execute("CHECKPOINT results")  # the log beside it belongs to the old file and must not outlive it
             rows = _copied(con, fresh)
             shutil.copymode(database, fresh)
@@ -74,9 +75,6 @@ def _copied(con: duckdb.DuckDBPyConnection, fresh: Path) -> dict[str, int]:
         raise UserMistake(
             "copy_differs", "the copy is not what was copied", "the old one is kept; look after this disk"
         )
-    con.execute("USE fresh")
-    refresh_views(con)
-    con.execute("USE results")
     con.execute("CHECKPOINT fresh")
     con.execute("DETACH fresh")
     with fresh.open("rb+") as written:
