@@ -113,11 +113,15 @@ CHANGES = {
 }  # fmt: skip
 
 
+# Where what the views show is kept beside the tables, it differs from a table that somebody changed.
+SHOWN = {"what the views show is not what the tables hold"}
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_somebody_changed_is_found(database: Path, change: str) -> None:
     with open_for_writing(database) as con:
         con.execute(change)
-    assert wrong(database) == CHANGES[change]
+    assert wrong(database) - SHOWN == CHANGES[change]
     for one in found(database):
         assert one["count"] >= 1
         assert one["example"]
@@ -127,11 +131,7 @@ def test_what_somebody_changed_is_found(database: Path, change: str) -> None:
 
 
 def test_a_throughput_that_is_not_the_batch_over_the_latency(database: Path) -> None:
-    """By what the view shows, however results are stored."""
     with open_for_writing(database) as con:
-        kinds = dict(con.execute("SELECT table_name, table_type FROM information_schema.tables").fetchall())
-        if kinds.get("result_metrics") != "BASE TABLE":
-            pytest.skip("results are stored in another way")
         con.execute("UPDATE result_metrics SET value = value * 1.01 WHERE metric = 'throughput_items_per_second'")
     assert "throughputs that are not the batch over the latency" in wrong(database)
 
