@@ -35,6 +35,23 @@ def parse_duration(text: str) -> int:
     return duration_ns
 
 
+def parse_days(text: str) -> float:
+    """Days from `180d` or `26w`; a bare number is days. Raises UserMistake for anything else."""
+    match = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]{1,5})?)\s*([dw]?)", text.strip().lower())
+    if not match:
+        raise UserMistake("bad_age", f"{one_line(text, 60)!r} is not an age", "write 180d or 26w")
+    return float(match[1]) * (7 if match[2] == "w" else 1)
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `20GB`, `500MB`, `1.5TB`, decimal units as in `human_bytes`. Raises UserMistake for anything else."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(kb|mb|gb|tb|b)", text.strip().lower())
+    if not match:
+        raise UserMistake("bad_size", f"{one_line(text, 60)!r} is not a size", "write 20GB, 500MB or 0B")
+    unit: int = 1000 ** ("b", "kb", "mb", "gb", "tb").index(match[2])
+    return round(float(match[1]) * unit)
+
+
 def parse_rate(text: str) -> int:
     """Bits per second from `50mbit`, `1gbit`, `500kbit`; raises UserMistake for anything else."""
     match = _RATE.fullmatch(text.strip().lower())

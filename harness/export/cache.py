@@ -1,7 +1,9 @@
 """The Artifacts, named by the digest of what was asked for: written aside, renamed into place, checked when used."""
 
+import contextlib
 import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -43,6 +45,8 @@ class ArtifactCache:
                 _remove(path)
                 return None
             self._sound[digest] = artifact
+            with contextlib.suppress(OSError):  # somebody else's, or read-only
+                os.utime(path)  # used now: what clears the cache goes by this
         return self._sound[digest]
 
     async def make(self, request: ArtifactRequest, progress: Progress) -> Artifact:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from harness.core.errors import UserMistake
+from harness.store import archived
 from harness.store.derived import remake
 from harness.store.migrations import MIGRATIONS, SCHEMA_VERSION, migrate
 
@@ -29,15 +30,14 @@ _WRITING: dict[str, str | bool | int | float | list[str]] = {**_NO_DOWNLOADS, "m
 # because one of them runs SQL from outside. No spilling: a careless query must not fill the disk.
 _LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
     **_NO_DOWNLOADS,
-    "enable_external_access": "false",
-    # Implied by the line above in 2.0; said anyway, since it is Python objects of our process that would be read.
+    # Implied by `enable_external_access` in 2.0; said anyway, since it is Python objects of our process that would be
+    # read.
     "python_enable_replacements": "false",
     "allow_community_extensions": "false",
     "allow_persistent_secrets": "false",
     "memory_limit": "1GB",
     "threads": "2",
     "temp_directory": "",
-    "lock_configuration": "true",
 }
 # DuckDB has no error type for these; the words are those of 1.4 to 2.0 on Linux, macOS and Windows.
 _BUSY = (
@@ -58,6 +58,7 @@ def open_for_writing(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckD
     con = _connect(path, read_only=False, patience_s=patience_s)
     try:
         _make_newest(con, path)
+        _find_moved_archive(con, path)
     except BaseException:
         con.close()
         raise
@@ -88,29 +89,65 @@ def attached(con: duckdb.DuckDBPyConnection, path: Path, patience_s: float = PAT
 
 
 def open_for_reading(path: Path, patience_s: float = PATIENCE_S) -> duckdb.DuckDBPyConnection:
-    """A connection that can neither write nor reach any other file, nor change that.
+    """A connection that can neither write nor reach any file but the archive's, nor change that.
 
-    A database of an older schema is brought forward first. Raises UserMistake as `open_for_writing`, and no_database
-    when there is none yet.
+    A database of an older schema is brought forward first, and one that was moved told of its place.
+    Raises UserMistake as `open_for_writing`, and no_database when there is none yet.
     """
     con = _connect(path, read_only=True, patience_s=patience_s)
     try:
         version = _version(con, path)
         if version is None:
             raise _not_ours(path, "it is empty")
+        if version == SCHEMA_VERSION and not archived.has_moved(con, path):
+            _lock(con, path)
+            return con
     except BaseException:
         con.close()
         raise
-    if version == SCHEMA_VERSION:
-        return con
     con.close()
     open_for_writing(path, patience_s).close()
-    return _connect(path, read_only=True, patience_s=patience_s)
+    con = _connect(path, read_only=True, patience_s=patience_s)
+    _lock(con, path)
+    return con
+
+
+@contextlib.contextmanager
+def ctrl_c() -> Iterator[None]:
+    """KeyboardInterrupt where somebody ends a statement by Ctrl-C: DuckDB notices it and makes a RuntimeError of it."""
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "nterrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _connect(path: Path, read_only: bool, patience_s: float) -> duckdb.DuckDBPyConnection:
     config = dict(_LOCKED_DOWN if read_only else _WRITING)
     return _patiently(path, patience_s, lambda: duckdb.connect(str(path), read_only=read_only, config=config))
+
+
+def _lock(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """From here on no file is reached but this one and those that hold its archived samples, each by its name.
+
+    Not by their folder, which would be open for writing as well. Names can be allowed only once the database is open.
+    Another connection of this process may have come first; then all is locked already, the same way.
+    """
+    locked = con.execute("SELECT current_setting('lock_configuration')").fetchone()
+    if locked and locked[0]:
+        return
+    names = ", ".join(map(archived.quoted, archived.readable(con, path)))
+    con.execute(f"SET allowed_paths = [{names}]" if names else "SET allowed_paths = []::VARCHAR[]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def _find_moved_archive(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    if archived.has_moved(con, path):
+        con.execute("BEGIN")
+        archived.point_view(con, path)
+        con.execute("COMMIT")
 
 
 def _patiently(
@@ -157,6 +194,8 @@ def _version(con: duckdb.DuckDBPyConnection, path: Path) -> int | None:
         if con.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchone() is None:
             return None
         raise _not_ours(path, "it has other tables than ours") from None
+    except duckdb.Error as error:  # a block of that very table is damaged
+        raise UserMistake("database_unreadable", _first_line(str(error)), "harness db rebuild") from error
     version = row[0] if row else None
     if version is None or not min(MIGRATIONS) - 1 <= version <= SCHEMA_VERSION:
         raise UserMistake(

@@ -21,6 +21,8 @@ Format = Literal["parquet", "arrow"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".arrow": "arrow"}
 USUAL = ("performance_results_view", "performance_results_all_view")
 BY_MONTH = ("samples",)
+# The view of that name has these, and the archived ones besides.
+_SEEN_AS_SAMPLES = "recent_samples"
 _ROWS_AT_ONCE = 122_880  # DuckDB's row group
 _MEMORY = "1GB"
 _MONTH = "strftime(runs.started_at, '%Y-%m')"
@@ -74,7 +76,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> list[str]:
         "SELECT table_name FROM information_schema.tables"
         " WHERE table_schema = 'main' AND table_catalog = current_database() ORDER BY table_name"
     ).fetchall()
-    return [str(row[0]) for row in found]
+    return [str(row[0]) for row in found if row[0] != _SEEN_AS_SAMPLES]
 
 
 @contextlib.contextmanager

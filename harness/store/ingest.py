@@ -9,6 +9,7 @@ import duckdb
 from harness.core.nouns import Case, PlannedCase
 from harness.core.rounds import CaseResult, Round, Run
 from harness.store import rows
+from harness.store.archived import archived_rounds
 from harness.store.derived import keep_points, keep_results
 from harness.store.rows import Metrics, Row
 
@@ -129,7 +130,9 @@ def _write_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 def _write_rounds(con: duckdb.DuckDBPyConnection, rounds: Sequence[tuple[Round, Metrics]]) -> None:
     by_id = {one.round_id: (one, metrics) for one, metrics in rounds}
     _rewrite(con, [rows.round_rows(one, metrics) for one, metrics in by_id.values()], ("round_id",))
-    _insert_lists(con, "samples", rows.sample_columns([one for one, _ in by_id.values()]))
+    archived = archived_rounds(con, list(by_id))
+    recent = [one for round_id, (one, _) in by_id.items() if round_id not in archived]
+    _insert_lists(con, "recent_samples", rows.sample_columns(recent))
 
 
 def _write_results(con: duckdb.DuckDBPyConnection, results: Sequence[tuple[Case, CaseResult]]) -> None:

@@ -138,6 +138,21 @@ def read_journal(path: Path) -> JournalReading:
     return JournalReading(records, torn, tuple(corrupt))
 
 
+def runs_under_way(database: Path) -> list[str]:
+    """Runs that some process is writing at the moment, into this database or one in the same folder: they share the
+    machine and the artifacts."""
+    going = []
+    for place in sorted(database.parent.glob("*.journal/*.lock")):
+        lock = FileLock(place)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            going.append(place.stem)
+        else:
+            lock.release()
+    return going
+
+
 def _refuse_full_disk(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:

@@ -30,6 +30,13 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     ),
     4: ("ALTER TABLE results ADD COLUMN stage VARCHAR",),
     5: (),  # `points` and `performance_results`, which are derived
+    6: (
+        "ALTER TABLE samples RENAME TO recent_samples",
+        "CREATE TABLE archived_files (file VARCHAR PRIMARY KEY, folder VARCHAR NOT NULL, rounds BIGINT NOT NULL,"
+        " samples BIGINT NOT NULL, duration_ns HUGEINT NOT NULL, size_bytes BIGINT NOT NULL, sha256 VARCHAR NOT NULL,"
+        " archived_at TIMESTAMP NOT NULL)",
+        "CREATE VIEW samples AS SELECT round_id, position, phase, clock, duration_ns, runs FROM recent_samples",
+    ),
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

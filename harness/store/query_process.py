@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from harness.core.errors import UserMistake
+from harness.store import archived
 from harness.store.database import open_for_reading
 
 # SHOW, DESCRIBE, SUMMARIZE, WITH, VALUES, TABLE and FROM-first are SELECT to the parser; a PIVOT that has to look up
@@ -56,8 +57,9 @@ def limit_this_process(memory_bytes: int, cpu_s: int) -> None:
 
 def answer(request: dict[str, Any]) -> str:
     """The result as JSON text; raises UserMistake."""
-    sql, seconds = request["sql"], request["time_limit_s"]
-    with open_for_reading(Path(request["path"])) as con:
+    sql, seconds, path = request["sql"], request["time_limit_s"], Path(request["path"])
+    with open_for_reading(path) as con:
+        gone = archived.missing(con, path)
         timer = threading.Timer(seconds, con.interrupt)
         timer.daemon = True
         try:
@@ -72,6 +74,8 @@ def answer(request: dict[str, Any]) -> str:
         except duckdb.InterruptException as error:
             raise UserMistake("query_time", f"stopped after {seconds:g} s", "ask for less") from error
         except (*_NO_MEMORY, duckdb.Error, ValueError, RecursionError) as error:
+            if gone and any(file in str(error) for file in gone):
+                raise archived.archive_missing(path, gone) from error
             raise _mistake(error) from error
         finally:
             timer.cancel()

@@ -92,7 +92,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
             {**key, "phase": phase, "duration_ns": duration, "detail": as_json(one.phase_details.get(phase, {}))}
             for phase, duration in one.phases.items()
         ],
-        "samples": [],  # one by one they would be most of the work: `sample_columns` has them
+        "recent_samples": [],  # one by one they would be most of the work: `sample_columns` has them
         "memory": [{**key, "source": source, "size_bytes": size} for source, size in one.memory_bytes.items()],
         "notes": [{**key, "position": position, "text": text} for position, text in enumerate(one.notes)],
         "profiles": [{**key, "source": one.profile.source, "runs": one.profile.runs}] if one.profile else [],
@@ -101,7 +101,7 @@ def round_rows(one: Round, metrics: Metrics) -> dict[str, list[Row]]:
             for position, operator in enumerate(one.profile.operators if one.profile else ())
         ],
         "verdicts": [{**key, **one.verdict.model_dump()}] if one.verdict else [],
-        "summaries": _summaries(one),
+        "summaries": summary_rows(one),
         "round_metrics": [{**key, "metric": name, "value": value} for name, value in metrics.items()],
     }
     return rows
@@ -167,7 +167,7 @@ def from_utc(moment: datetime) -> str:
     return moment.replace(tzinfo=UTC).isoformat()
 
 
-def _summaries(one: Round) -> list[Row]:
+def summary_rows(one: Round) -> list[Row]:
     rows = []
     for phase, clock in dict.fromkeys((batch.phase, batch.clock) for batch in one.samples):
         values = one.per_run_ns(phase, clock)

@@ -93,7 +93,9 @@ CREATE TABLE phases (
 );
 
 -- What happens many times: sample; prefill, decode; forward, backward, optimizer …
-CREATE TABLE samples (
+-- The table has the recent ones: `harness db archive` moves old ones into Parquet files. All are in the view `samples`,
+-- which is what to ask.
+CREATE TABLE recent_samples (
     round_id VARCHAR NOT NULL,
     position INTEGER NOT NULL,              -- from 0, in the order taken, over all phases and clocks of the Round
     phase VARCHAR NOT NULL,
@@ -101,6 +103,20 @@ CREATE TABLE samples (
     duration_ns BIGINT NOT NULL,            -- of `runs` runs together
     runs INTEGER NOT NULL
 );
+
+-- The Parquet files that count, each whole; the view is remade when one is added (archived.py).
+CREATE TABLE archived_files (
+    file VARCHAR PRIMARY KEY,               -- below the folder: year=2026/month=03/….parquet
+    folder VARCHAR NOT NULL,                -- absolute: where the view looks
+    rounds BIGINT NOT NULL,
+    samples BIGINT NOT NULL,
+    duration_ns HUGEINT NOT NULL,           -- of all samples in it
+    size_bytes BIGINT NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    archived_at TIMESTAMP NOT NULL
+);
+
+CREATE VIEW samples AS SELECT round_id, position, phase, clock, duration_ns, runs FROM recent_samples;
 
 CREATE TABLE memory (
     round_id VARCHAR NOT NULL,

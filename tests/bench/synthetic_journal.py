@@ -44,7 +44,7 @@ def _records(history: Synthetic, number: int, rounds: list[list[dict[str, Any]]]
 def _rounds(piece: Tables) -> Iterator[list[dict[str, Any]]]:
     """The records of each Round."""
     tables: dict[str, Any] = piece
-    rounds, samples, verdicts = tables["rounds"], tables["samples"], tables["verdicts"]
+    rounds, samples, verdicts = tables["rounds"], tables["recent_samples"], tables["verdicts"]
     durations = samples["duration_ns"].reshape(-1, SAMPLES)
     phases = tables["phases"]["duration_ns"].reshape(len(durations), -1)
     names = tables["phases"]["phase"][: phases.shape[1]]

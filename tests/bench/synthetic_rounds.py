@@ -86,7 +86,7 @@ def round_tables(points: Points, chance: np.random.Generator) -> tuple[Tables, A
             "duration_ns": np.column_stack(list(once.values())).astype(np.int64).ravel(),
             "detail": _same("{}", len(timed) * len(once)),
         },
-        "samples": {
+        "recent_samples": {
             "round_id": np.repeat(timed, SAMPLES),
             "position": np.tile(np.arange(SAMPLES, dtype=np.int32), len(timed)),
             "phase": _same("sample", durations.size),

@@ -1,14 +1,16 @@
 """One file, many processes: retry while it is locked, say so when it stays locked, refuse what is not ours."""
 
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from harness.core.errors import UserMistake
-from harness.store.database import open_for_reading, open_for_writing
+from harness.store.database import ctrl_c, open_for_reading, open_for_writing
 
 _HOLD = """
 import duckdb, sys
@@ -80,6 +82,13 @@ def test_a_killed_writer_leaves_nothing_half(path: Path) -> None:
     assert path.with_name(path.name + ".wal").exists()
     with open_for_reading(path) as con:
         assert con.execute("SELECT count(*) FROM runs").fetchall() == [(1,)]
+
+
+def test_ctrl_c_during_a_statement_is_ctrl_c(path: Path) -> None:
+    with open_for_writing(path) as con, pytest.raises(KeyboardInterrupt), ctrl_c():
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        con.execute("SELECT sum(a.range * b.range % 7) FROM range(10000000) a, range(10000000) b").fetchall()
+    open_for_reading(path, 10).close()
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:
