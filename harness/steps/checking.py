@@ -11,6 +11,7 @@ from harness.core.rounds import CaseResult, Round, Run
 from harness.measure.assemble import Assembled, assemble
 from harness.steps.results import metrics_of, results_of
 from harness.store.archive_check import archive_findings
+from harness.store.blocks import block_findings
 from harness.store.database import ctrl_c, open_for_reading
 from harness.store.held import Held, counted
 from harness.store.integrity import (
@@ -84,8 +85,11 @@ def _check(database: Path, everything: bool) -> tuple[list[Finding], dict[str, i
         return [unreadable(database, mistake.message)], {}
     with contextlib.closing(con):
         findings, rows = read_everything(con, database)
+        findings = findings or block_findings(con, database)  # those that no value of a table was read from
         looked_at = {"rows": sum(rows.values())}
-        if any(one.where.startswith(str(database)) for one in findings):  # damaged: what follows would stumble on it
+        if any(
+            one.wrong and one.where.startswith(str(database)) for one in findings
+        ):  # damaged: what follows would stumble on it
             return findings, looked_at
         of_archive, with_samples = archive_findings(con, database)
         findings += [*of_archive, *row_findings(con, with_samples)]
