@@ -27,6 +27,23 @@ def db() -> None:
 @db.command()
 @db_option
 @json_option
+def init(db: Path, as_json: bool) -> int:
+    """Make an empty database, or bring one of an older harness forward; whatever measures does it by itself."""
+    from harness.store.database import open_for_writing
+
+    database = absolute(db)
+    is_new = not database.exists()
+    open_for_writing(database).close()
+    if as_json:
+        click.echo(json.dumps({"database": str(database), "made": is_new}))
+    else:
+        click.echo(f"{db}: {'made, empty' if is_new else 'there already, of the newest schema'}")
+    return 0
+
+
+@db.command()
+@db_option
+@json_option
 def rebuild(db: Path, as_json: bool) -> int:
     """Make the database again from the journal beside it; same answers, row for row."""
     from harness.steps.recording import rebuild as rebuild_database

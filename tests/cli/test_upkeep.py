@@ -84,6 +84,12 @@ def test_mistakes(place: Path, arguments: tuple[str, ...], code: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_init_makes_an_empty_database_once(tmp_path: Path) -> None:
+    first, second = (told(harness("db", "init", "--json", cwd=tmp_path)) for _ in range(2))
+    assert (first["made"], second["made"]) == (True, False)
+    assert told(harness("query", "FROM performance_results_view", "--json", cwd=tmp_path))["rows"] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_every_goes_on_skips_while_measuring_and_ends_in_order(place: Path, number: signal.Signals) -> None:
     command = ["db", "maintain", "--every", "300ms", "--json", "--db", str(place / "harness.duckdb")]
