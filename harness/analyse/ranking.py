@@ -69,11 +69,18 @@ def ranks(side: Side) -> bool:
     return run.policy.purpose == "timing" and one.result.is_right and bool(one.result.metrics.get("latency_median_ms"))
 
 
+def measured_in(side: Side) -> str:
+    """The Run that has its Rounds: another than the one that shows it where it was reused."""
+    run, one = side
+    return one.result.reused_from or run.run_id
+
+
 def ranked(sides: Sequence[Side]) -> list[Work]:
-    """A Work per model and shape, in the order in which they were first asked for."""
-    groups: dict[str, list[Side]] = {}
+    """A Work per model and shape on each machine, in the order in which they were first asked for."""
+    groups: dict[tuple[str, str], list[Side]] = {}
     for side in sides:
-        groups.setdefault(place_of(side[1].case, PLACE), []).append(side)
+        machine = str(side[0].machine.get("machine_id"))
+        groups.setdefault((machine, place_of(side[1].case, PLACE)), []).append(side)
     return [_work(group) for group in groups.values()]
 
 

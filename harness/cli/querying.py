@@ -61,11 +61,12 @@ def give(form: str, answer: Answer, out: Path | None) -> None:
 
 def _table(answer: Answer, out: Path | None) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*answer.columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(*map(escape, answer.columns), box=None, pad_edge=False, header_style="bold")
     for row in answer.rows:
-        table.add_row(*map(_brief, row))
+        table.add_row(*(escape(_brief(cell)) for cell in row))
     if out is None:
         stdout_console().print(table)
         return

@@ -74,7 +74,7 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=len(rows) > 1)
     if len(rows) == 1:
         for column, cell in zip(columns, rows[0], strict=True):
-            table.add_row(column, escape(_brief(cell)))
+            table.add_row(escape(column), escape(_brief(cell)))
     else:
         same = {at for at in range(len(columns)) if all(row[at] == rows[0][at] for row in rows)}
         for words, is_told in (("in all rows: ", True), ("empty: ", False)):
@@ -85,7 +85,7 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
         shown = [at for at in range(len(columns)) if at not in same]
         for at in shown:
             numbers = all(row[at] is None or isinstance(row[at], int | float) for row in rows)
-            table.add_column(_heading(columns[at]), justify="right" if numbers else "left", no_wrap=True)
+            table.add_column(escape(_heading(columns[at])), justify="right" if numbers else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(escape(_brief(row[at])) for at in shown))
     needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum

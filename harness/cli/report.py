@@ -45,6 +45,10 @@ def report(
     from harness.show.report.as_text import as_json as report_as_json
     from harness.steps.reporting import Asked, report_of
 
+    if as_json and (show_template or str(asked["out"]) == "-" or asked["form"] in ("csv", "markdown")):
+        hint = "without --json it is printed; or name a file: --out FILE"
+        if show_template or asked["out"] is None or str(asked["out"]) == "-":
+            raise UserMistake("usage", "--json prints one JSON object, and this another text", hint)
     if show_template:
         from harness.show.report.as_html import template_text
 
@@ -56,7 +60,7 @@ def report(
     template: Path | None = asked.pop("template")
     wanted = form or _by_suffix(out)
     made = report_of(absolute(db), kind, Asked(run_id=run_id, **given(asked)))
-    if as_json and form is None and out is None:
+    if as_json and form in (None, "json") and out is None:
         click.echo(json.dumps(report_as_json(made)))
         return 0
     if out is None and wanted in ("html", "pdf"):

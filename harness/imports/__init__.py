@@ -64,6 +64,9 @@ class ForeignPoint:
     memory_bytes: Mapping[str, int] = field(default_factory=dict)
     told: Mapping[str, float] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    software: bool | None = None
+    fallback_share: float | None = None
+    doubts: Sequence[str] = ()
     outcome: Outcome = "ok"
     code: str | None = None
     reason: str | None = None

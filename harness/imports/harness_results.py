@@ -72,10 +72,25 @@ def _point(at: At) -> ForeignPoint:
         runtime={package: version} if package else {},
         told={name: told.number() for name in _NUMBERS if (told := metrics.get(name)) is not None},
         more={"told": At(at.file, at.path, {key: at.value.get(key) for key in (*_KEPT, "metrics")}).plain()},
+        software=_truth(at.get("software")),
+        fallback_share=None if (share := at.get("fallback_share")) is None else share.number(),
+        doubts=_doubts(at.get("doubts")),
         outcome=cast(Any, outcome),
         code=text_or_none(at.get("code")),
         reason=None if (reason := at.get("reason")) is None else str(reason.plain()),
     )
+
+
+def _truth(at: At | None) -> bool | None:
+    if at is not None and not isinstance(at.value, bool):
+        raise at.broken("should be true or false")
+    return None if at is None else bool(at.value)
+
+
+def _doubts(at: At | None) -> tuple[str, ...]:
+    if at is not None and not isinstance(at.value, list):
+        raise at.broken("should be a list")
+    return () if at is None else tuple(At(at.file, f"{at.path}[{n}]", one).text() for n, one in enumerate(at.value))
 
 
 def _options(at: At) -> dict[str, str | bool]:

@@ -108,9 +108,12 @@ def result_as_told(imported: Imported, result: CaseResult, rounds: Sequence[Roun
         told |= one.provenance.get("told") or {}
     metrics = {**told, **{name: value for name, value in result.metrics.items() if value is not None}}
     known = {name: metrics.get(name) for name in {**result.metrics, **told}}
-    return result.model_copy(
-        update={"metrics": known, "doubts": (*doubts_of(imported), *result.doubts), "stage": None}
-    )  # fmt: skip
+    doubts = result.doubts
+    if not any(one.samples for one in rounds):
+        # Those that count samples would tell of ours, of which there are none; what the file itself doubts stays.
+        own = {str(doubt) for one in rounds for doubt in one.provenance.get("doubts") or ()}
+        doubts = ("summaries only: the file has no samples", *(doubt for doubt in doubts if doubt in own))
+    return result.model_copy(update={"metrics": known, "doubts": (*doubts_of(imported), *doubts), "stage": None})
 
 
 def _policy(rounds: Any) -> Policy:
@@ -143,7 +146,12 @@ def _round_records(run_id: str, case: Case, number: int, at: str, point: Foreign
         protocol=PROTOCOL,
         side="native" if point.browser is None else "page",
         runtime=dict(point.runtime),
-        provenance={"browser": browser} if browser else {},
+        provenance={
+            **({"browser": browser} if browser else {}),
+            **({"webgpu": {"software": point.software}} if point.software is not None else {}),
+            **({"fallback_share": point.fallback_share} if point.fallback_share is not None else {}),
+            **({"doubts": list(point.doubts)} if point.doubts else {}),
+        },
     )
     events: list[Any] = [hello]
     events += [Phase(phase=name, duration_ns=duration) for name, duration in point.phases_ns.items()]

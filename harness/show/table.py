@@ -178,7 +178,7 @@ def _model_label(case: Case) -> str:
     if case.precision != "fp32":
         parts.append(case.precision)
     if case.batch_size != 1:
-        parts.append(f"b{case.batch_size}")
+        parts.append(f"b{case.batch_size or '?'}")
     return " ".join(parts)
 
 

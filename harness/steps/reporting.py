@@ -66,6 +66,10 @@ def report_of(database: Path, kind: str, asked: Asked) -> Report:
 
 def _made(database: Path, kind: str, asked: Asked) -> Report:
     if kind == "trend":
+        if asked.run_id is not None or asked.families:
+            raise UserMistake(
+                "usage", "a trend is of all runs and knows no families", "narrow it by --model, --hardware"
+            )
         found = [trend for trend in trends_of(past_results(database)) if _wanted_slug(trend.latest.slug, asked)]
         return trend_report(_some(found))
     if kind == "run":
@@ -107,7 +111,8 @@ def _wanted(case: Case, asked: Asked) -> bool:
 
 def _wanted_slug(slug: str, asked: Asked) -> bool:
     parts = set(slug.split("/"))
-    return all(not names or parts & set(names) for names in (asked.models, asked.platforms))
+    models = {name.replace("\\", "/").rstrip("/").rpartition("/")[2] for name in asked.models}
+    return all(not names or parts & names for names in (models, set(asked.platforms)))
 
 
 def _some(found: list[_Found]) -> list[_Found]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analyse.comparison import Side
-from harness.analyse.ranking import Work, ranked, ranks
+from harness.analyse.ranking import Work, measured_in, ranked, ranks
 from harness.show.report.figures import spread
 from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import NOTHING, kind_of, place_label, point_table, work_labels
@@ -25,6 +25,7 @@ class _SpeedUp:
     place: str
     ratio: float
     side: Side
+    same_run: bool
 
 
 def architecture_report(sides: Sequence[Side]) -> Report:
@@ -61,9 +62,16 @@ def _speed_ups(label: str, work: Work) -> list[_SpeedUp]:
     if cpu is None:
         return []
     return [
-        _SpeedUp(label, side[1].case.model.family, place_label(side), _rate(side) / _rate(cpu), side)
+        _SpeedUp(
+            label,
+            side[1].case.model.family,
+            place_label(side),
+            _rate(side) / _rate(cpu),
+            side,
+            measured_in(side) == measured_in(cpu),
+        )
         for side in ours
-        if side is not cpu
+        if side is not cpu and side[1].case.browser != "attached"  # perhaps another machine
     ]
 
 
@@ -90,7 +98,10 @@ def _answers(found: Sequence[_SpeedUp]) -> tuple[Answer, ...]:
         mean, slower = _mean([each.ratio for each in mine]), sum(each.ratio < 1 for each in mine)
         count = f"{len(mine)} {'point' if len(mine) == 1 else 'points'}"
         text = f"{place}: {times(mean)} times PyTorch on the CPU (geometric mean of {count})"
-        answers.append(Answer(f"{text}, slower for {slower}." if slower else f"{text}, slower for none."))
+        apart = sum(not each.same_run for each in mine)
+        trust = f"{apart} of them measured in another run than the CPU, not side by side" if apart else ""
+        words = f"{text}, slower for {slower or 'none'}."
+        answers.append(Answer(words, "doubt" if apart else "plain", trust))
     return tuple(answers)
 
 

@@ -16,6 +16,7 @@ from harness.show.report.model import Report, Table
 TEMPLATES = Path(__file__).parent / "templates"
 # A filter and sortable columns only where a table is longer than a screen.
 _LONG = 12
+_TEMPLATE = "report.html.jinja"
 
 
 def as_html(report: Report, template: Path | None = None) -> str:
@@ -25,9 +26,10 @@ def as_html(report: Report, template: Path | None = None) -> str:
     What models, browsers and machines say is escaped: it can be no markup. Raises UserMistake: bad_template.
     """
     environment = _environment(template)
-    name = "report.html.jinja" if template is None else template.name
     try:
-        return environment.get_template(name).render(
+        # By its text, so that a file called as ours can extend ours.
+        mine = None if template is None else environment.from_string(template.read_text(encoding="utf-8"))
+        return (mine or environment.get_template(_TEMPLATE)).render(
             report=report,
             style=Markup(_part("report.css")),
             script=Markup(_part("report.js")),
@@ -35,8 +37,8 @@ def as_html(report: Report, template: Path | None = None) -> str:
             figures=_script_data({figure.name: specification(figure) for figure in report.figures}),
             is_long=is_long,
         )
-    except (TemplateError, OSError) as error:
-        told = f"{template or name}: {error}"
+    except (TemplateError, OSError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        told = f"{template or _TEMPLATE}: {error}"
         raise UserMistake(
             "bad_template", told, "harness report --show-template prints the one to begin with"
         ) from error
@@ -44,7 +46,7 @@ def as_html(report: Report, template: Path | None = None) -> str:
 
 def template_text() -> str:
     """What a user's own template may begin with."""
-    return _part("report.html.jinja")
+    return _part(_TEMPLATE)
 
 
 def is_long(table: Table) -> bool:
@@ -54,7 +56,7 @@ def is_long(table: Table) -> bool:
 def _environment(template: Path | None) -> ImmutableSandboxedEnvironment:
     folders = [FileSystemLoader(TEMPLATES)]
     if template is not None:
-        folders.insert(0, FileSystemLoader(template.parent))
+        folders.append(FileSystemLoader(template.parent))
     # A template may come from somebody else: it can show what is there, and reach nothing else.
     environment = ImmutableSandboxedEnvironment(
         loader=ChoiceLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True

@@ -18,7 +18,7 @@ def as_svg(figure: Figure) -> str:
     title = {"text": figure.title, "anchor": "start", "color": "var(--text)"}
     spec = {**specification(figure), "width": _WIDTH, "padding": _MARGIN, "background": "var(--card)", "title": title}
     text: str = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite_version())
-    return re.sub(r"var\((--[a-z0-9]+)\)", lambda found: _light_colours()[found[1]], text)
+    return re.sub(r"var\((--[a-z0-9]+)\)", lambda found: _light_colours().get(found[1], found[0]), text)
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.analyse.comparison import Side
 from harness.analyse.pairs import place_of
-from harness.analyse.ranking import ranks
+from harness.analyse.ranking import measured_in, ranks
 from harness.core.text import one_line
 from harness.show.report.figures import lines
 from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
@@ -31,12 +31,12 @@ _COLUMNS = (
 )  # fmt: skip
 _HOW = (
     "Throughput in items per second; at an efficiency of 100 % a batch takes no longer than one item, at 1 ÷ batch it "
-    "brings nothing. Without a verified batch 1 of the same run there is nothing to hold it against.",
+    "brings nothing. Without a verified batch 1 there is nothing to hold it against.",
 )
 
 
 def batch_scaling_report(sides: Sequence[Side]) -> Report:
-    """Points of one Run that are alike in all but the batch size, two sizes or more."""
+    """Points of one machine that are alike in all but the batch size, two sizes or more."""
     sources = Sources()
     series = _series(sides)
     runs = list({run.run_id: run for one in series for run, _ in one}.values())
@@ -65,7 +65,9 @@ def _series(sides: Sequence[Side]) -> list[list[Side]]:
     groups: dict[tuple[str, str], list[Side]] = {}
     for side in sides:
         if ranks(side) and _rate(side):
-            groups.setdefault((side[0].run_id, place_of(side[1].case, ("batch_size",))), []).append(side)
+            groups.setdefault(
+                (str(side[0].machine.get("machine_id")), place_of(side[1].case, ("batch_size",))), []
+            ).append(side)
     found = [sorted(group, key=lambda side: side[1].case.batch_size) for group in groups.values()]
     return [group for group in found if len({side[1].case.batch_size for side in group}) > 1]
 
@@ -96,9 +98,22 @@ def _answer(series: Sequence[Side]) -> Answer:
         return Answer(f"{text}.", "doubt", "batch 1 was not measured, so there is no efficiency")
     ratio = _rate(best) / _rate(first)
     text += f", {times(ratio)} times batch 1" if batch > 1 else ": a larger batch brings nothing"
+    runs = {measured_in(side) for side in series}
+    if len(runs) > 1:
+        return Answer(f"{text}.", "doubt", f"measured in {len(runs)} runs, not side by side")
+    if batch > 1 and not _is_apart(first, best):
+        return Answer(f"{text}.", "doubt", "not decided: the intervals overlap")
     if best is series[-1] and batch > 1:
         return Answer(f"{text}.", "plain", "the largest that was tried: a larger one may bring more")
     return Answer(f"{text}.", "good" if batch > 1 else "plain", "the largest that was tried brings less")
+
+
+def _is_apart(first: Side, best: Side) -> bool:
+    """Whether the larger batch brings more also at the bad end of both intervals."""
+    ends = [side[1].result.latency_ci95_ms for side in (first, best)]
+    if ends[0] is None or ends[1] is None:
+        return False
+    return best[1].case.batch_size / ends[1][1] > first[1].case.batch_size / ends[0][0]
 
 
 def _together(series: Sequence[Sequence[Side]]) -> Answer:
@@ -123,9 +138,15 @@ def _rows(series: Sequence[Side], sources: Sources) -> list[tuple[Cell, ...]]:
             latency_cell(side, sources), interval_cell(side), number(_rate(side), side, sources),
             ratio_cell(ratio, sources.id_of(side)),
             NOTHING if efficiency is None else Cell(f"{efficiency:.0%}", efficiency, sources.id_of(side)),
-            doubts_cell(side, sources),
+            doubts_cell(side, sources, _other_run(first, side)),
         ))  # fmt: skip
     return rows
+
+
+def _other_run(first: Side | None, side: Side) -> tuple[str, ...]:
+    if first is None or measured_in(first) == measured_in(side):
+        return ()
+    return (f"batch 1 was measured in run {measured_in(first)}, not side by side",)
 
 
 def _figures(series: Sequence[Sequence[Side]], sources: Sources) -> tuple[Figure, ...]:

@@ -131,7 +131,8 @@ def _trusted(text: str, work: Work) -> Answer:
         if isinstance(second.against, LeftOut):
             why.append(second.against.why)
     if not decided:
-        return Answer(text, "doubt", "not decided: measure more rounds", tuple(why))
+        would_do = isinstance(second.against, Comparison) and (second.against.needed or second.against.ci95 is None)
+        return Answer(text, "doubt", "not decided: measure more rounds" if would_do else "not decided", tuple(why))
     if why:
         return Answer(text, "doubt", f"decided, with {len(why)} {'doubt' if len(why) == 1 else 'doubts'}", tuple(why))
     return Answer(text, "good", "decided, answers checked, no doubts")
@@ -159,11 +160,18 @@ def _answers_together(named: Sequence[tuple[str, Work]]) -> tuple[Answer, ...]:
     text = f"{first} is fastest in {most} of {total}"
     rest = [f"{place} in {count}" for place, count in wins.most_common(4)[1:]]
     text += f"; {', '.join(rest)}." if rest else "."
-    trust = "each decided" if not undecided else f"{undecided} of {total} not decided against the next"
-    answers = [Answer(text, "doubt" if undecided else "good", trust)]
+    alone = sum(work.best is not None and work.runner_up is None for _, work in named)
+    doubted = sum(work.best is not None and _trusted("", work).tone != "good" for _, work in named)
+    told = (
+        f"{undecided} of {total} not decided against the next" if undecided else "",
+        f"{alone} alone: nothing else can be ranked" if alone else "",
+        f"{doubted} with doubts" if doubted else "",
+    )
+    trust = ", ".join(filter(None, told)) or "each decided, answers checked, no doubts"
+    answers = [Answer(text, "doubt" if doubted else "good", trust)]
     if across:
-        told = f"the best browser takes {times(median(across))} times as long (median of {len(across)})"
-        answers.append(Answer(f"Where a native platform is fastest, {told}."))
+        slower = f"the best browser takes {times(median(across))} times as long (median of {len(across)})"
+        answers.append(Answer(f"Where a native platform is fastest, {slower}."))
     missing = len(named) - total
     if missing:
         answers.append(Answer(f"Of {missing} nothing can be ranked: see what is left out.", "bad"))
@@ -301,11 +309,15 @@ def _why_not(side: Side) -> str:
     result = side[1].result
     if result.code == "wrong_output":
         return "wrong"
-    return result.outcome if result.outcome != "ok" else "not checked"
+    if result.outcome != "ok":
+        return result.outcome
+    return "not timed" if result.is_right else "not checked"
 
 
 def _reason(side: Side) -> str:
     result = side[1].result
+    if result.is_right:
+        return "coverage times nothing" if side[0].policy.purpose == "coverage" else "no latency was measured"
     return (
         (result.reason or result.code or "")[:300]
         if result.outcome != "ok"

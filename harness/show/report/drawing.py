@@ -12,7 +12,9 @@ from harness.show.report.figures import KINDS, STATES
 from harness.show.report.model import Figure, Row, Shape
 
 _KIND_COLOURS = dict(zip(KINDS, ("var(--native)", "var(--browser)", "var(--software)"), strict=True))
-_STATE_COLOURS = dict(zip(STATES, ("var(--good)", "var(--bad)", "var(--faint)", "var(--line)"), strict=True))
+_STATE_COLOURS = dict(
+    zip(STATES, ("var(--good)", "var(--doubt)", "var(--bad)", "var(--faint)", "var(--line)"), strict=True)
+)
 _LABEL_PIXELS = 260
 # What every drawing looks like. Sizes in pixels.
 _CONFIG: dict[str, Any] = {

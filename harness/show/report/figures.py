@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from harness.show.report.model import Figure, Row
 
 KINDS = ("native", "browser", "software adapter")
-STATES = ("ok", "failed", "unsupported", "not here")
+STATES = ("ok", "not checked", "failed", "unsupported", "not here")
 
 
 def bars(name: str, title: str, description: str, rows: Sequence[Row], unit: str) -> Figure:

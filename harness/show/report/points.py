@@ -7,7 +7,7 @@ from harness.analyse.ranking import Work
 from harness.core.nouns import Case
 from harness.core.text import one_line
 from harness.show.report.model import Cell, Column, Row, Table
-from harness.show.report.sources import Sources, doubts_of
+from harness.show.report.sources import Sources, doubts_of, machine_label
 from harness.show.table import duration, interval, or_dash, platform_label, times, work_label
 
 NOTHING = Cell("–")
@@ -47,6 +47,9 @@ def work_labels(works: Sequence[Work]) -> list[str]:
     """A label per Work, each its own: threads and the rest are told where two would be called the same."""
     firsts = [work.standings[0].side[1].case for work in works]
     plain = [_label(case) for case in firsts]
+    machines = [machine_label(work.standings[0].side[0].machine) for work in works]
+    if len(set(machines)) > 1:
+        plain = [f"{label}, {machine}" for label, machine in zip(plain, machines, strict=True)]
     told = [
         label if plain.count(label) == 1 else f"{label}, {case.threads} threads, {case.model.weights}"
         for label, case in zip(plain, firsts, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.analyse.bottlenecks import Bottlenecks
 from harness.analyse.comparison import Side
 from harness.analyse.ranking import ranked
+from harness.core.imported import doubts_of, imported_from
 from harness.core.measured import MeasuredRun
 from harness.core.noise import noise_lines, was_quiet
 from harness.core.text import one_line
@@ -48,14 +49,21 @@ def run_report(run: MeasuredRun, profiles: Mapping[str, Bottlenecks]) -> Report:
 def _answers(run: MeasuredRun, sides: Sequence[Side]) -> tuple[Answer, ...]:
     outcomes = Counter("wrong" if one.result.code == "wrong_output" else one.result.outcome for _, one in sides)
     told = ", ".join(f"{count} {what}" for what, count in outcomes.items())
-    tone: Tone = "bad" if outcomes["failed"] or outcomes["wrong"] else "good" if outcomes["ok"] else "doubt"
+    unchecked = sum(one.result.outcome == "ok" and not one.result.is_right for _, one in sides)
+    told += f", of which {unchecked} not checked" if unchecked else ""
+    is_good = outcomes["ok"] > unchecked == 0
+    tone: Tone = "bad" if outcomes["failed"] or outcomes["wrong"] else "good" if is_good else "doubt"
+    imported = imported_from(run.run_id, run.machine)
     quiet = was_quiet(run.machine)
     trust = {
         True: "on a quiet machine",
         False: "on a noisy machine",
         None: "nobody looked whether the machine was quiet",
     }
-    head = Answer(f"{len(sides)} points: {told or 'nothing'}.", tone, trust[quiet], tuple(noise_lines(run.machine)))
+    why = (*(doubts_of(imported) if imported else ()), *noise_lines(run.machine))
+    points = f"{len(sides)} {'point' if len(sides) == 1 else 'points'}"
+    where = f"imported from {imported.label}" if imported else trust[quiet]
+    head = Answer(f"{points}: {told or 'nothing'}.", tone, where, why)
     sentences = [line for line in reading([(one.case, one.result) for _, one in sides]).splitlines() if line]
     return (head, *(Answer(one_line(line)) for line in sentences[:_MOST_SENTENCES]))
 
@@ -78,13 +86,13 @@ def _figures(points: Sequence[tuple[str, Side]], sources: Sources) -> tuple[Figu
             "items per second",
             lambda side: _ranked_metric(side, "throughput_items_per_second"),
         ),
-        ("memory", "Peak memory", "memory, MB", lambda side: side[1].result.metrics.get("peak_memory_mb")),
-        ("load", "Loading", "load, ms", lambda side: side[1].result.metrics.get("load_ms")),
+        ("memory", "Peak memory", "memory, MB", lambda side: _ran(side, "peak_memory_mb")),
+        ("load", "Loading", "load, ms", lambda side: _ran(side, "load_ms")),
         (
             "first",
             "First inference",
             "first inference, ms",
-            lambda side: side[1].result.metrics.get("first_inference_ms"),
+            lambda side: _ran(side, "first_inference_ms"),
         ),
     ]
     several = len({label for label, _ in points}) > 1
@@ -100,6 +108,11 @@ def _figures(points: Sequence[tuple[str, Side]], sources: Sources) -> tuple[Figu
             more = f", the first {_MOST_BARS} of {len(rows)}" if len(rows) > _MOST_BARS else ""
             drawn.append(bars(name, title + more, f"{title} of each point, {unit}.", rows[:_MOST_BARS], unit))
     return tuple(drawn)
+
+
+def _ran(side: Side, name: str) -> float | None:
+    """Of what failed, also by a wrong answer, no bar stands beside what did not."""
+    return side[1].result.metrics.get(name) if side[1].result.outcome == "ok" else None
 
 
 def _ranked_metric(side: Side, name: str) -> float | None:

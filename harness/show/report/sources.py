@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analyse.comparison import Side
+from harness.core.imported import imported_from
 from harness.core.measured import MeasuredCase, MeasuredRun
 from harness.core.noise import noise_lines
 from harness.core.rounds import CaseResult
@@ -49,9 +50,11 @@ def run_facts(runs: Sequence[MeasuredRun]) -> dict[str, str]:
     """What holds for a report as a whole; several Runs are counted, several machines named."""
     if len(runs) == 1:
         run = runs[0]
+        imported = imported_from(run.run_id, run.machine)
         facts = {
             "run": run.run_id,
-            "measured": run.started_at[:16].replace("T", " ") + " UTC",
+            **({"imported from": imported.label} if imported else {}),
+            "measured": _when(run, run.started_at),
             "command": one_line(run.command),
         }
     else:
@@ -61,12 +64,19 @@ def run_facts(runs: Sequence[MeasuredRun]) -> dict[str, str]:
     return {**facts, "machine" if len(machines) == 1 else "machines": "; ".join(machines)}
 
 
+def _when(run: MeasuredRun, moment: str) -> str:
+    """Of what another program measured, only what its file says."""
+    imported = imported_from(run.run_id, run.machine)
+    told = moment if imported is None else imported.measured_at
+    return "when is not known" if told is None else told[:16].replace("T", " ") + " UTC"
+
+
 def _source(name: str, run: MeasuredRun, one: MeasuredCase) -> Source:
     result = one.result
     facts = {
         "case": one.case.case_id[:12],
         "run": result.reused_from or run.run_id,
-        "measured": (result.measured_at or run.started_at)[:16].replace("T", " "),
+        "measured": _when(run, result.measured_at or run.started_at),
         "rounds": _rounds(result),
         "interval": _interval(result),
         "clock": _clock(one),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.analyse.comparison import Comparison, Side, compare
 from harness.analyse.pairs import place_of
-from harness.analyse.ranking import ranks
+from harness.analyse.ranking import measured_in, ranks
 from harness.core.statistics import median
 from harness.show.report.figures import pairs
 from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
@@ -63,6 +63,10 @@ def _pairs(sides: Sequence[Side]) -> list[_Pair]:
 
 
 def _ratio(pair: _Pair) -> float:
+    """By pairs of Rounds where there are such, as the table has it."""
+    told = compare(pair[1], pair[0], None)
+    if isinstance(told, Comparison):
+        return told.ratio.value
     training, inference = (side[1].result.metrics.get("latency_median_ms") or 0.0 for side in pair)
     return training / inference
 
@@ -82,7 +86,11 @@ def _answer(found: Sequence[_Pair]) -> Answer:
             f"{times(_ratio(least))} for {work_label(least[0][1].case)} on {place_label(least[0])}, "
             f"{times(_ratio(most))} for {work_label(most[0][1].case)} on {place_label(most[0])}."
         )
-    apart = sum(a[0].run_id != b[0].run_id for a, b in found)
+    apart = sum(measured_in(a) != measured_in(b) for a, b in found)
+    told = [compare(b, a, None) for a, b in found]
+    why = dict.fromkeys(doubt for one in told if isinstance(one, Comparison) for doubt in one.doubts)
+    if why and not apart:
+        return Answer(text, "doubt", f"measured side by side, with {len(why)} doubts", tuple(why))
     if apart:
         return Answer(text, "doubt", f"{apart} of {len(found)} pairs were measured in different runs, not side by side")
     return Answer(text, "plain", "measured side by side")
@@ -92,7 +100,7 @@ def _row(training: Side, inference: Side, sources: Sources) -> tuple[Cell, ...]:
     told = compare(inference, training, None)
     ratio = told.ratio.value if isinstance(told, Comparison) else _ratio((training, inference))
     doubts = (*doubts_of(inference), *(told.doubts if isinstance(told, Comparison) else (told.why,)))
-    same = training[0].run_id == inference[0].run_id
+    same = measured_in(training) == measured_in(inference)
     label, place, source = work_label(training[1].case), place_label(training), sources.id_of(training)
     return (
         Cell(label, label),
