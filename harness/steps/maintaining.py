@@ -85,7 +85,9 @@ def _clear_leftovers(database: Path) -> list[str]:
     """
     gone = []
     with open_for_writing(database):
-        for place in sorted([*database.parent.glob(".*-*"), database.with_name(f"{database.name}.tmp")]):
+        folders = {database.parent, database.resolve().parent}  # of a link, also where it leads to
+        places = {place for folder in folders for place in folder.glob(".*-*")}
+        for place in sorted({*places, database.with_name(f"{database.name}.tmp")}):
             if place.is_dir() and not place.is_symlink() and _is_left_over(place, database):
                 shutil.rmtree(place)
                 gone.append(place.name)

@@ -5,6 +5,7 @@ rows, the rows are in the table and the file is nobody's; after it the rows are 
 cleared away when the next archive begins, if the table has all of it.
 """
 
+import glob
 import hashlib
 import os
 import secrets
@@ -83,19 +84,33 @@ def archive(database: Path, before: datetime, progress: Callable[[str], None] = 
 
 
 def clear_unregistered(con: duckdb.DuckDBPyConnection, database: Path) -> tuple[list[str], list[str]]:
-    """(removed, kept): halves of files, and files that nobody registered and that the table has all of."""
+    """(removed, kept): halves of files, and files that nobody registered and that the table has all of.
+
+    Nothing is removed where another database has the same archive, as a copy has: only that one knows what it needs.
+    """
     folder = archive_folder(database)
+    is_shared = _is_shared(database)
     counts, removed, kept = set(registered(con)), [], []
     for place in sorted(folder.rglob("*")):
         name = place.relative_to(folder).as_posix()
         if place.is_dir() or name in counts:
             continue
-        if place.name.endswith(_PART) or _is_in_table(con, place):
+        if not is_shared and (place.name.endswith(_PART) or _is_in_table(con, place)):
             place.unlink()
             removed.append(name)
         else:
             kept.append(name)
     return removed, kept
+
+
+def _is_shared(database: Path) -> bool:
+    """Whether there is another DuckDB file that differs in its suffix alone: `h.duckdb` and its copy `h.bak`."""
+    for other in database.absolute().parent.glob(f"{glob.escape(database.stem)}.*"):
+        if other.stem == database.stem and other.name != database.name and other.is_file():
+            with other.open("rb") as file:
+                if file.read(12)[8:] == b"DUCK":
+                    return True
+    return False
 
 
 def refuse_full_disk(folder: Path, need_bytes: int, what: str) -> None:

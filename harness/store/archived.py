@@ -76,15 +76,17 @@ def quoted(text: str) -> str:
 def archived_rounds(con: duckdb.DuckDBPyConnection, round_ids: Sequence[str]) -> set[str]:
     """Those whose samples are in the archive: written again, on --resume, they must not count twice.
 
-    Only a Round that the database knows can be there, and a new one, which is the rule, must not wait for Parquet.
+    By the tables alone, so that a run goes on also while the archive is on a disk that is not there: they have
+    summaries and no samples any more. A new Round, which is the rule, is asked for no further.
     """
-    known = "SELECT round_id FROM rounds WHERE round_id IN (SELECT unnest(?::VARCHAR[]))"
-    found = con.execute(_REGISTERED).fetchall()
-    if not found or con.execute(f"{known} LIMIT 1", [round_ids]).fetchone() is None:
+    asked = "round_id IN (SELECT unnest(?::VARCHAR[]))"
+    if con.execute("SELECT 1 FROM archived_files LIMIT 1").fetchone() is None:
         return set()
-    files = parquet([f"{folder}/{file}" for file, folder in found])
-    rows = con.execute(f"SELECT DISTINCT round_id FROM {files} WHERE round_id IN ({known})", [round_ids])
-    return {str(row[0]) for row in rows.fetchall()}
+    known = con.execute(f"SELECT DISTINCT round_id FROM summaries WHERE {asked}", [list(round_ids)]).fetchall()
+    if not known:
+        return set()
+    recent = con.execute(f"SELECT DISTINCT round_id FROM recent_samples WHERE {asked}", [list(round_ids)]).fetchall()
+    return {str(row[0]) for row in known} - {str(row[0]) for row in recent}
 
 
 def archive_missing(database: Path, files: Sequence[str]) -> UserMistake:

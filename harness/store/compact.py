@@ -36,24 +36,27 @@ def compact(database: Path) -> Compacted:
     one or the new one as a whole. Raises UserMistake: disk_full (before), archive_missing, copy_differs, and those of
     `open_for_writing`.
     """
-    refuse_full_disk(database.parent, size_of(database), "compacting")
-    with tempfile.TemporaryDirectory(dir=database.parent, prefix=aside_prefix(database)) as aside, instance() as con:
+    real = database.resolve()  # a link stays a link, and what it leads to is what is replaced
+    refuse_full_disk(real.parent, size_of(real), "compacting")
+    with tempfile.TemporaryDirectory(dir=real.parent, prefix=aside_prefix(database)) as aside, instance() as con:
         con.execute("SET threads = 2")  # of an instance for live writing it is 1
-        fresh = Path(aside) / database.name
+        fresh = Path(aside) / real.name
         with attached(con, database):
             if gone := missing(con, database):
                 raise archive_missing(database, gone)
-            before = size_of(database)
+            before = size_of(real)
+            con.execute("BEGIN")  # a view's table that is empty for a moment must not be what a killed process leaves
             remake(con)
+            con.execute("COMMIT")
             con.execute("CHECKPOINT results")  # the log beside it belongs to the old file and must not outlive it
             rows = _copied(con, fresh)
-            shutil.copymode(database, fresh)
+            shutil.copymode(real, fresh)
             if sys.platform != "win32":
-                fresh.replace(database)
+                fresh.replace(real)
         if sys.platform == "win32":  # it gives no name away while the file is open
-            fresh.replace(database)
-        sync_folder(database.parent)
-    return Compacted(before, size_of(database), rows)
+            fresh.replace(real)
+        sync_folder(real.parent)
+    return Compacted(before, size_of(real), rows)
 
 
 def aside_prefix(database: Path) -> str:

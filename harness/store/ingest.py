@@ -129,8 +129,8 @@ def _write_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 
 def _write_rounds(con: duckdb.DuckDBPyConnection, rounds: Sequence[tuple[Round, Metrics]]) -> None:
     by_id = {one.round_id: (one, metrics) for one, metrics in rounds}
+    archived = archived_rounds(con, list(by_id))  # asked before their summaries are taken away
     _rewrite(con, [rows.round_rows(one, metrics) for one, metrics in by_id.values()], ("round_id",))
-    archived = archived_rounds(con, list(by_id))
     recent = [one for round_id, (one, _) in by_id.items() if round_id not in archived]
     _insert_lists(con, "recent_samples", rows.sample_columns(recent))
 

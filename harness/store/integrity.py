@@ -15,6 +15,7 @@ import duckdb
 from harness.core.events import Samples
 from harness.core.rounds import Round
 from harness.core.text import one_line
+from harness.store.derived import not_in_step
 from harness.store.rows import summary_rows
 
 REBUILD = "harness db rebuild (makes it again from the journal)"
@@ -46,7 +47,7 @@ _IMPOSSIBLE = (
     ("summaries", "intervals that do not hold their median", "ci95_low_ns > median_ns * (1 + {relative})"
      " OR ci95_high_ns < median_ns * (1 - {relative})", True),
 )  # fmt: skip
-# From the tables themselves, since what the views show may be kept beside them.
+# From the tables themselves: what the views show is kept beside them.
 _RESULTS = """
 FROM results JOIN cases USING (case_id) JOIN (
     SELECT run_id, case_id, max(value) FILTER (metric = 'latency_median_ms') AS latency,
@@ -61,13 +62,6 @@ _IMPOSSIBLE_RESULTS = (
      "abs(throughput * latency / (batch_size * 1000.0) - 1) > {relative} AND NOT starts_with(run_id, 'imported-')"),
     ("latencies of nothing or less", "latency <= 0"),
 )  # fmt: skip
-_SHOWN = f"""
-SELECT count(*), min(run_id || ' ' || case_id) FROM performance_results_all_view AS shown
-JOIN (SELECT run_id, case_id, latency, results.outcome, latency_ci95_low_ms AS low {_RESULTS}) AS held
-    USING (run_id, case_id)
-WHERE shown.outcome IS DISTINCT FROM held.outcome OR shown.latency_ci95_low_ms IS DISTINCT FROM held.low
-    OR shown.latency_median_ms IS DISTINCT FROM held.latency
-"""
 _SUMMED_ANEW = """
 WITH anew AS (
     SELECT round_id, phase, clock, count(*) AS n, min(duration_ns / runs) AS least, max(duration_ns / runs) AS most,
@@ -233,7 +227,15 @@ def _impossible(con: duckdb.DuckDBPyConnection, with_samples: bool) -> Iterable[
     for what, condition in _IMPOSSIBLE_RESULTS:
         sql = f"SELECT count(*), min(run_id || ' ' || case_id) {_RESULTS} WHERE {condition}"
         yield from _counted(con, sql, what, "results")
-    yield from _counted(con, _SHOWN, "what the views show is not what the tables hold", "performance_results_all_view")
+    rows, pointless = not_in_step(con)
+    maintain = "harness db maintain (makes it again)"
+    if rows:
+        what = "rows that the views show are not what the tables come to"
+        yield Finding(what, "performance_results", rows, None, maintain)
+    if pointless:
+        yield Finding(
+            "cases of which no question knows what they share with others", "points", pointless, None, maintain
+        )
 
 
 def _first_column(con: duckdb.DuckDBPyConnection, table: str) -> str:

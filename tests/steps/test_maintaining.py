@@ -103,7 +103,14 @@ def test_a_compacted_database_is_the_same_but_smaller(database: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 @pytest.mark.parametrize(
-    ("step", "when"), [("_copied", "before"), ("_copied", "after"), ("sync_folder", "before"), ("size_of", "after")]
+    ("step", "when"),
+    [
+        ("remake", "after"),
+        ("_copied", "before"),
+        ("_copied", "after"),
+        ("sync_folder", "before"),
+        ("size_of", "after"),
+    ],
 )
 def test_killed_it_is_the_old_one_or_the_new_one_and_what_is_left_is_cleared(
     database: Path, step: str, when: str
@@ -118,6 +125,31 @@ def test_killed_it_is_the_old_one_or_the_new_one_and_what_is_left_is_cleared(
     assert not list(database.parent.glob(".compact-*"))
     assert set(did["leftovers"]) <= set(left)
     assert everything(database) == was
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks need a right there")
+def test_a_link_stays_a_link_and_what_it_leads_to_is_compacted(database: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "harness.duckdb"
+    link.parent.mkdir()
+    link.symlink_to(database)
+    before, was = everything(database), database.stat().st_ino
+    maintain(link, LIMIT)
+    assert link.is_symlink()
+    assert database.stat().st_ino != was
+    assert everything(database) == before
+
+
+def test_a_killed_process_leaves_no_empty_table_behind_a_view(database: Path) -> None:
+    """Right after the first of the statements that make the points again."""
+    dying = _DYING.replace("from harness.store import compact", "from harness.store import compact, derived")
+    dying = dying.replace("setattr(compact, sys.argv[2], dies)", "setattr(derived, sys.argv[2], dies)")
+    dying = dying.replace("getattr(compact", "getattr(derived")
+    root = Path(__file__).parents[2]
+    gone = subprocess.run(
+        [sys.executable, "-c", dying, str(database), "remake_results", "before"], cwd=root, check=False
+    )
+    assert gone.returncode == -signal.SIGKILL
+    assert count(database, "points") == 1
 
 
 def test_numbers_of_what_it_did(database: Path) -> None:

@@ -234,3 +234,26 @@ def test_no_other_file_can_be_read_or_written_through_the_archive(database: Path
     assert not list(first.parent.glob("new*"))
     with open_for_reading(database) as con:
         assert con.execute(f"SELECT count(*) FROM read_parquet('{first}')").fetchall() == [(6,)]
+
+
+def test_a_copy_of_the_database_beside_it_takes_nothing_of_its_archive_away(database: Path) -> None:
+    copy = database.with_suffix(".bak")
+    shutil.copy(database, copy)
+    before = seen(database)
+    archive(database, CUT)
+    done = archive(copy, datetime(2020, 1, 1))  # it still has all of them in its table
+    assert done.cleared == ()
+    assert seen(database) == before
+
+
+def test_a_run_is_written_again_while_its_archive_is_away(database: Path, tmp_path: Path) -> None:
+    """As --resume does; the samples stay where they are."""
+    before = seen(database)
+    archive(database, CUT)
+    folder = archive_folder(database).parent
+    folder.rename(tmp_path / "away")
+    made = run(PlannedCase(case=CASE), run_id="2026-01-run", started_at="2026-01-01T00:00:00+00:00")
+    with open_for_writing(database) as con:
+        ingest_run(con, made, [(round_in("2026-01", number), {}) for number in (1, 2)], [])
+    (tmp_path / "away").rename(folder)
+    assert seen(database) == before

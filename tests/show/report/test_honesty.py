@@ -59,9 +59,9 @@ def test_no_machine_is_divided_by_another() -> None:
         "webgpu: 1.00 times PyTorch on the CPU (geometric mean of 2 points), slower for 1."
     ]
     table = next(each for each in report.tables if each.name == "architectures")
-    assert [(row[0].text, row[1].value) for row in table.rows] == [
-        ("bert, 128 tokens, laptop", pytest.approx(2.0)),
-        ("bert, 128 tokens, server", pytest.approx(0.5)),
+    assert [(row[0].text, row[1].text) for row in table.rows] == [
+        ("bert, 128 tokens, laptop", "2.00"),
+        ("bert, 128 tokens, server", "0.500"),
     ]
     assert [answer.text[:40] for answer in comparison_report([*laptop, *server]).answers] == [
         "bert, 128 tokens, laptop: webgpu is fast",
