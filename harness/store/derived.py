@@ -72,8 +72,9 @@ def keep_results(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], case_id
     con.execute(f"INSERT INTO performance_results BY NAME {_results(sorted(metrics), wanted)}", values * 3)
 
 
-def not_in_step(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """(rows of `performance_results` that are not what the tables come to or are not there, Cases without a point)."""
+def not_in_step(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str | None]]:
+    """Table → (how many of it are not what the other tables come to, one of them): rows of `performance_results`, Cases
+    that have no point."""
     columns = _columns(con)
     told = {str(row[0]) for row in con.execute("SELECT DISTINCT metric FROM result_metrics").fetchall()}
     metrics = {*columns[columns.index(_LAST_BUT_METRICS) + 1 :], *filter(_is_name, told)}
@@ -81,14 +82,17 @@ def not_in_step(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     names = ", ".join(f'"{name}"' for name in (*columns, *sorted(metrics - set(columns))))
     anew = f"SELECT {names} FROM ({_results(sorted(metrics), _ALL)})"
     held = f"SELECT {names} FROM (SELECT *{lacking} FROM performance_results)"
-    hashed = [f"SELECT run_id, case_id, hash(one) AS content FROM ({rows}) AS one" for rows in (anew, held)]
-    differ = con.execute(
-        f"SELECT count(*) FROM (({hashed[0]} EXCEPT ALL {hashed[1]}) UNION ALL ({hashed[1]} EXCEPT ALL {hashed[0]}))"
-    ).fetchone()
-    pointless = con.execute(
-        "SELECT count(DISTINCT case_id) FROM planned_cases WHERE case_id NOT IN (SELECT case_id FROM points)"
-    ).fetchone()
-    return int(differ[0]) if differ else 0, int(pointless[0]) if pointless else 0
+    here, there = (
+        f"SELECT run_id || ' ' || case_id AS place, hash(one) AS content FROM ({rows}) AS one" for rows in (anew, held)
+    )
+    asked = {
+        "performance_results": "SELECT count(*), min(place) FROM"
+        f" (({here} EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL {here}))",
+        "points": "SELECT count(DISTINCT case_id), min(case_id) FROM planned_cases"
+        " WHERE case_id NOT IN (SELECT case_id FROM points)",
+    }
+    found = {table: con.execute(sql).fetchone() for table, sql in asked.items()}
+    return {table: (int(row[0]), row[1]) for table, row in found.items() if row and row[0]}
 
 
 def _remake_views(con: duckdb.DuckDBPyConnection) -> None:

@@ -62,6 +62,10 @@ _IMPOSSIBLE_RESULTS = (
      "abs(throughput * latency / (batch_size * 1000.0) - 1) > {relative} AND NOT starts_with(run_id, 'imported-')"),
     ("latencies of nothing or less", "latency <= 0"),
 )  # fmt: skip
+_NOT_IN_STEP = {
+    "performance_results": "rows that the views show are not what the tables come to",
+    "points": "cases of which no question knows what they share with others",
+}
 _SUMMED_ANEW = """
 WITH anew AS (
     SELECT round_id, phase, clock, count(*) AS n, min(duration_ns / runs) AS least, max(duration_ns / runs) AS most,
@@ -227,15 +231,8 @@ def _impossible(con: duckdb.DuckDBPyConnection, with_samples: bool) -> Iterable[
     for what, condition in _IMPOSSIBLE_RESULTS:
         sql = f"SELECT count(*), min(run_id || ' ' || case_id) {_RESULTS} WHERE {condition}"
         yield from _counted(con, sql, what, "results")
-    rows, pointless = not_in_step(con)
-    maintain = "harness db maintain (makes it again)"
-    if rows:
-        what = "rows that the views show are not what the tables come to"
-        yield Finding(what, "performance_results", rows, None, maintain)
-    if pointless:
-        yield Finding(
-            "cases of which no question knows what they share with others", "points", pointless, None, maintain
-        )
+    for table, (count, example) in not_in_step(con).items():
+        yield Finding(_NOT_IN_STEP[table], table, count, example, "harness db maintain (makes it again)")
 
 
 def _first_column(con: duckdb.DuckDBPyConnection, table: str) -> str:
