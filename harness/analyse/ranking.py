@@ -69,6 +69,11 @@ def ranks(side: Side) -> bool:
     return run.policy.purpose == "timing" and one.result.is_right and bool(one.result.metrics.get("latency_median_ms"))
 
 
+def machine_of(side: Side) -> str:
+    """What is measured on two machines is no two points of one work."""
+    return str(side[0].machine.get("machine_id"))
+
+
 def measured_in(side: Side) -> str:
     """The Run that has its Rounds: another than the one that shows it where it was reused."""
     run, one = side
@@ -79,8 +84,7 @@ def ranked(sides: Sequence[Side]) -> list[Work]:
     """A Work per model and shape on each machine, in the order in which they were first asked for."""
     groups: dict[tuple[str, str], list[Side]] = {}
     for side in sides:
-        machine = str(side[0].machine.get("machine_id"))
-        groups.setdefault((machine, place_of(side[1].case, PLACE)), []).append(side)
+        groups.setdefault((machine_of(side), place_of(side[1].case, PLACE)), []).append(side)
     return [_work(group) for group in groups.values()]
 
 

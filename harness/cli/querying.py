@@ -66,7 +66,7 @@ def _table(answer: Answer, out: Path | None) -> None:
 
     table = Table(*map(escape, answer.columns), box=None, pad_edge=False, header_style="bold")
     for row in answer.rows:
-        table.add_row(*(escape(_brief(cell)) for cell in row))
+        table.add_row(*(escape(brief(cell)) for cell in row))
     if out is None:
         stdout_console().print(table)
         return
@@ -107,7 +107,7 @@ def _html(answer: Answer, out: Path | None) -> None:
     """One page that needs nothing from outside: the table, and a drawing where there are numbers."""
     from harness.show.report.answer import answer_report
 
-    as_html = _drawn("harness.show.report.as_html", "as_html")
+    as_html = drawn("harness.show.report.as_html", "as_html")
     _write_text(as_html(answer_report(answer.columns, answer.rows, answer.asked)), out)
 
 
@@ -121,15 +121,15 @@ def _chart(answer: Answer, out: Path | None) -> None:
         console = stdout_console()
         console.print(bar_lines(figure, console.width))
     else:
-        _write_text(_drawn("harness.show.report.as_svg", "as_svg")(figure), out)
+        _write_text(drawn("harness.show.report.as_svg", "as_svg")(figure), out)
 
 
-def _drawn(module: str, name: str) -> Callable[..., str]:
+def drawn(module: str, name: str) -> Callable[..., str]:
     """A function that draws. Raises UserMistake: no_report_extra, where what it draws with is not installed."""
     try:
         found: Callable[..., str] = getattr(import_module(module), name)
     except ImportError as error:
-        hint = "pip install 'model-benchmark-harness[report]'"
+        hint = "pip install 'model-benchmark-harness[report]', or another --format"
         raise UserMistake("no_report_extra", f"a drawing needs {error.name}, which is not installed", hint) from error
     return found
 
@@ -154,5 +154,6 @@ def _write_text(text: str, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8", newline="")
 
 
-def _brief(cell: Any) -> str:
+def brief(cell: Any) -> str:
+    """As much of a value as a table in a terminal shows."""
     return "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)

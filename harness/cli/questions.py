@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from harness.cli.options import Several, absolute, db_option, given, json_option, stdout_console
-from harness.cli.querying import EXACT, form_asked, form_option, give, out_option
+from harness.cli.querying import EXACT, brief, form_asked, form_option, give, out_option
 
 _HEADING_WIDTH = 13
 _WIDEST = 100_000
@@ -74,12 +74,12 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=len(rows) > 1)
     if len(rows) == 1:
         for column, cell in zip(columns, rows[0], strict=True):
-            table.add_row(escape(column), escape(_brief(cell)))
+            table.add_row(escape(column), escape(brief(cell)))
     else:
         same = {at for at in range(len(columns)) if all(row[at] == rows[0][at] for row in rows)}
         for words, is_told in (("in all rows: ", True), ("empty: ", False)):
             told = [at for at in sorted(same) if (rows[0][at] is not None) is is_told]
-            each = [f"{columns[at]} = {_brief(rows[0][at])}" if is_told else columns[at] for at in told]
+            each = [f"{columns[at]} = {brief(rows[0][at])}" if is_told else columns[at] for at in told]
             if each:
                 console.print(words + ", ".join(each), highlight=False, markup=False)
         shown = [at for at in range(len(columns)) if at not in same]
@@ -87,7 +87,7 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
             numbers = all(row[at] is None or isinstance(row[at], int | float) for row in rows)
             table.add_column(escape(_heading(columns[at])), justify="right" if numbers else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*(escape(_brief(row[at])) for at in shown))
+            table.add_row(*(escape(brief(row[at])) for at in shown))
     needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
     console.width = max(console.width, needed)
     console.print(table)
@@ -97,7 +97,3 @@ def _heading(column: str) -> str:
     """The column's name in lines that are no wider than most numbers need, broken where it has an underscore."""
     lines = textwrap.wrap(column.replace("_", "_ "), _HEADING_WIDTH, break_long_words=False)
     return "\n".join(line.replace("_ ", "_") for line in lines)
-
-
-def _brief(cell: Any) -> str:
-    return "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import Several, absolute, db_option, given, json_option
+from harness.cli.querying import drawn
 
 if TYPE_CHECKING:
     from harness.show.report.model import Report
@@ -78,7 +79,6 @@ def _by_suffix(out: Path | None) -> str:
 
 
 def _rendered(made: Report, form: str, template: Path | None) -> bytes:
-    from harness.core.errors import UserMistake
     from harness.show.report.as_text import as_csv, as_markdown
     from harness.show.report.as_text import as_json as report_as_json
 
@@ -88,12 +88,7 @@ def _rendered(made: Report, form: str, template: Path | None) -> bytes:
         return as_markdown(made).encode()
     if form == "json":
         return (json.dumps(report_as_json(made), indent=1) + "\n").encode()
-    try:
-        from harness.show.report.as_html import as_html
-    except ImportError as error:
-        hint = "pip install 'model-benchmark-harness[report]', or --format markdown, csv, json"
-        raise UserMistake("no_report_extra", f"{form} needs {error.name}, which is not installed", hint) from error
-    page = as_html(made, template)
+    page = drawn("harness.show.report.as_html", "as_html")(made, template)
     return page.encode() if form == "html" else _printed(page)
 
 

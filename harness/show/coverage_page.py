@@ -9,6 +9,7 @@ from harness.analyse.coverage import OWN_STAGES, Coverage
 from harness.analyse.pairs import Point
 from harness.core.rounds import Run
 from harness.show.coverage_why import why_as_json
+from harness.show.report.sources import machine_label
 
 _TEMPLATE = Path(__file__).with_name("coverage_page.html")
 _PLACE = "/*DATA*/"
@@ -30,12 +31,11 @@ def _head(run: Run, points: Sequence[Point]) -> dict[str, Any]:
     versions = [f"{name} {value}" for name, value in packages.items() if value] if isinstance(packages, dict) else []
     seen = {f"{case.browser} {r.browser_version}" for case, r in points if case.browser and r.browser_version}
     runtimes = {r.runtime for _, r in points if r.runtime}
-    told = [str(machine[name]) for name in ("cpu", "system", "release", "architecture") if machine.get(name)]
     return {
         "run": run.run_id,
         "date": run.started_at[:10],
         "versions": [*versions, *sorted(runtimes), *sorted(seen)],
-        "machine": ", ".join(told) or str(machine.get("machine_id") or "not known"),
+        "machine": machine_label(machine),
         "interrupted": run.interrupted,
     }
 

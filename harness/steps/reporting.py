@@ -48,7 +48,6 @@ _OF_SIDES: dict[str, tuple[Callable[[Sequence[Side]], Report], bool]] = {
     "batch-scaling": (batch_scaling_report, False),
     "training-vs-inference": (training_report, False),
 }
-KINDS = (*_OF_SIDES, "trend", "run")
 
 
 def report_of(database: Path, kind: str, asked: Asked) -> Report:

@@ -34,7 +34,6 @@ def architecture_report(sides: Sequence[Side]) -> Report:
     works = ranked(sides)
     named = list(zip(work_labels(works), works, strict=True))
     found = [each for label, work in named for each in _speed_ups(label, work)]
-    runs = list({run.run_id: run for run, _ in sides}.values())
     points = sorted(
         ((label, each.side) for label, work in named for each in work.standings),
         key=lambda pair: (pair[1][1].case.model.family, pair[0]),
@@ -45,7 +44,7 @@ def architecture_report(sides: Sequence[Side]) -> Report:
         title="Families and architectures by platform",
         question="Which kinds of model does each platform make faster, and by how much?",
         answers=_answers(found),
-        facts=run_facts(runs),
+        facts=run_facts(sides),
         sections=(
             Section("Speed-up by family", _HOW, (), (_families(found),)),
             Section("Speed-up by architecture", (), _figures(found, sources), (_architectures(found, sources),)),

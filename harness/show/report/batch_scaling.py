@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from harness.analyse.comparison import Side
 from harness.analyse.pairs import place_of
-from harness.analyse.ranking import measured_in, ranks
-from harness.core.text import one_line
+from harness.analyse.ranking import machine_of, measured_in, ranks
 from harness.show.report.figures import lines
 from harness.show.report.model import Answer, Cell, Column, Figure, Report, Row, Section, Table
 from harness.show.report.points import (
     NOTHING,
+    case_label,
     doubts_cell,
     interval_cell,
     latency_cell,
@@ -39,7 +39,6 @@ def batch_scaling_report(sides: Sequence[Side]) -> Report:
     """Points of one machine that are alike in all but the batch size, two sizes or more."""
     sources = Sources()
     series = _series(sides)
-    runs = list({run.run_id: run for one in series for run, _ in one}.values())
     rows = [row for one in series for row in _rows(one, sources)]
     answers = tuple(_answer(one) for one in series[:_MOST_ANSWERS])
     if not series:
@@ -51,7 +50,7 @@ def batch_scaling_report(sides: Sequence[Side]) -> Report:
         title="What a larger batch brings",
         question="How many items per second does each batch size reach, and where does it stop being worth it?",
         answers=answers,
-        facts=run_facts(runs),
+        facts=run_facts([side for one in series for side in one]),
         sections=(
             Section("Throughput over batch size", _HOW, _figures(series, sources), (
                 Table("results", "Each batch size against batch 1", _COLUMNS, tuple(rows)),
@@ -65,9 +64,8 @@ def _series(sides: Sequence[Side]) -> list[list[Side]]:
     groups: dict[tuple[str, str], list[Side]] = {}
     for side in sides:
         if ranks(side) and _rate(side):
-            groups.setdefault(
-                (str(side[0].machine.get("machine_id")), place_of(side[1].case, ("batch_size",))), []
-            ).append(side)
+            key = (machine_of(side), place_of(side[1].case, ("batch_size",)))
+            groups.setdefault(key, []).append(side)
     found = [sorted(group, key=lambda side: side[1].case.batch_size) for group in groups.values()]
     return [group for group in found if len({side[1].case.batch_size for side in group}) > 1]
 
@@ -77,13 +75,8 @@ def _rate(side: Side) -> float:
 
 
 def _model(side: Side) -> str:
-    case = side[1].case
-    size = "" if case.model.scale == "full" else f" {case.model.scale}"
-    tail = "".join([
-        "" if case.precision == "fp32" else f" {case.precision}",
-        f", {case.length} tokens" if case.length else "", "" if case.mode == "inference" else f", {case.mode}",
-    ])  # fmt: skip
-    return one_line(f"{case.model.short_name}{size}{tail}", 100)
+    """What all batches of a series are called."""
+    return case_label(side[1].case.model_copy(update={"batch_size": 1}))
 
 
 def _first(series: Sequence[Side]) -> Side | None:

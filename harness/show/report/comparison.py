@@ -48,13 +48,12 @@ def comparison_report(sides: Sequence[Side]) -> Report:
     works = ranked(sides)
     labels = work_labels(works)
     named = list(zip(labels, works, strict=True))
-    runs = list({run.run_id: run for run, _ in sides}.values())
     return Report(
         kind="comparison",
         title="Which platform is fastest",
         question="Which platform wins for my model, by how much, and can I trust it?",
         answers=_answers(named),
-        facts=run_facts(runs),
+        facts=run_facts(sides),
         sections=(
             *_latency_section(named, sources),
             *_heat_section(named, sources),
@@ -253,19 +252,15 @@ def _heat_section(named: Sequence[tuple[str, Work]], sources: Sources) -> tuple[
     """Only where there is more than one row: a single one is the figure above again."""
     if len(named) < 2:
         return ()
-    places = list(dict.fromkeys(_heading(each) for _, work in named for each in work.standings))
+    places = list(dict.fromkeys(place_label(each.side) for _, work in named for each in work.standings))
     columns = (Column("model", "model"), *(Column(place, place, numeric=True) for place in places))
     rows = []
     for label, work in named:
-        cells = {_heading(each): _heat_cell(work, each, sources) for each in reversed(work.standings)}
+        cells = {place_label(each.side): _heat_cell(work, each, sources) for each in reversed(work.standings)}
         rows.append((Cell(label, label), *(cells.get(place, NOTHING) for place in places)))
     table = Table("heat", "Times as long as the fastest of its row", columns, tuple(rows))
     text = "1 is the fastest of its row; the darker, the longer it takes. What is not ranked says why."
     return (Section("Model × platform", (text,), (), (table,)),)
-
-
-def _heading(standing: Standing) -> str:
-    return place_label(standing.side)
 
 
 def _heat_cell(work: Work, standing: Standing, sources: Sources) -> Cell:

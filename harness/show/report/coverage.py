@@ -22,14 +22,13 @@ def coverage_report(sides: Sequence[Side]) -> Report:
     stages = {one.case.case_id: one.result.stage for _, one in sides}
     coverage = coverage_of([(one.case, one.result) for _, one in sides], stages)
     by_case = {one.case.case_id: (run, one) for run, one in sides}
-    runs = list({run.run_id: run for run, _ in sides}.values())
     matrix = _matrix(coverage, {case_id: sources.id_of(side) for case_id, side in by_case.items()})
     return Report(
         kind="coverage",
         title="What runs where",
         question="Does my model run on each platform, is its answer right, and if not, why?",
         answers=_answers(coverage),
-        facts=run_facts(runs),
+        facts=run_facts(sides),
         sections=(
             Section("By platform", _HOW, _figures(coverage), (_totals(coverage),)),
             *_causes_section(ranked(coverage)),

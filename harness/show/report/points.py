@@ -39,14 +39,10 @@ def kind_of(side: Side) -> str:
     return "software adapter" if result.software else "native" if case.browser is None else "browser"
 
 
-def family_of(side: Side) -> str:
-    return side[1].case.model.family
-
-
 def work_labels(works: Sequence[Work]) -> list[str]:
     """A label per Work, each its own: threads and the rest are told where two would be called the same."""
     firsts = [work.standings[0].side[1].case for work in works]
-    plain = [_label(case) for case in firsts]
+    plain = [case_label(case) for case in firsts]
     machines = [machine_label(work.standings[0].side[0].machine) for work in works]
     if len(set(machines)) > 1:
         plain = [f"{label}, {machine}" for label, machine in zip(plain, machines, strict=True)]
@@ -57,7 +53,8 @@ def work_labels(works: Sequence[Work]) -> list[str]:
     return [label if told.count(label) == 1 else f"{label} #{place}" for place, label in enumerate(told, start=1)]
 
 
-def _label(case: Case) -> str:
+def case_label(case: Case) -> str:
+    """The work as people call it; what is measured usually is an inference."""
     label = work_label(case)
     return label if case.mode == "inference" else f"{label}, {case.mode}"
 

@@ -35,7 +35,7 @@ def run_report(run: MeasuredRun, profiles: Mapping[str, Bottlenecks]) -> Report:
         title=f"Run {run.run_id}",
         question="What was measured, on what, and what came of it?",
         answers=_answers(run, sides),
-        facts={**run_facts([run]), **_machine(run)},
+        facts={**run_facts(sides), **_machine(run)},
         sections=(
             Section("What was measured", (), _figures(points, sources), (everything,)),
             *_profile_section(points, profiles, sources),

@@ -46,8 +46,9 @@ def machine_label(machine: Mapping[str, Any]) -> str:
     return one_line(", ".join(told) or str(machine.get("machine_id") or "not known"), _LONGEST)
 
 
-def run_facts(runs: Sequence[MeasuredRun]) -> dict[str, str]:
+def run_facts(sides: Sequence[Side]) -> dict[str, str]:
     """What holds for a report as a whole; several Runs are counted, several machines named."""
+    runs = list({run.run_id: run for run, _ in sides}.values())
     if len(runs) == 1:
         run = runs[0]
         imported = imported_from(run.run_id, run.machine)
