@@ -2,6 +2,7 @@
 
 DESCRIBE = {
     "name": "onnx",
+    "version": 1,
     "takes": ["onnx"],
     "formats": ["onnx"],
     "environment": "main",

@@ -15,6 +15,7 @@ that ONNX Runtime cannot run is refused, although another runtime might: nothing
 
 DESCRIBE = {
     "name": "quantise",
+    "version": 1,
     "takes": [],
     "formats": ["onnx"],
     "environment": "main",

@@ -7,7 +7,7 @@ an exporter may name an environment (`"environment"`) other than the one that re
     make(subject: Subject, path: Path, variant: str) -> tuple[str, ...]
                                                      only the graph of a module that is in `subject.hf`, with notes;
                                                      `VARIANTS` names the ways it can, in the order to try them
-    ORDER                                            the names of exporters of the second kind, to be tried in order
+    "tries" in DESCRIBE                              the names of exporters of the second kind, to be tried in order
 
 The second and the third are run by `exporters/attempts.py`, which makes the rest of the Artifact
 (`exporters/subject.py`), checks the graph, and tries one after the other.

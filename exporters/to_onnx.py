@@ -5,6 +5,7 @@ Shapes are static: WebNN accepts nothing else, and the inputs are frozen anyway.
 
 DESCRIBE = {
     "name": "transformers",
+    "version": 1,
     "takes": ["architecture", "pretrained"],
     "formats": ["onnx"],
     "environment": "main",

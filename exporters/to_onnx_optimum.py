@@ -6,6 +6,7 @@ older release's, made from the same `hf/`. Whether it is the same model is seen 
 
 DESCRIBE = {
     "name": "optimum",
+    "version": 1,
     "takes": ["architecture", "pretrained"],
     "formats": ["onnx"],
     "environment": "optimum",

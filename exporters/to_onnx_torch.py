@@ -2,6 +2,7 @@
 
 DESCRIBE = {
     "name": "torch",
+    "version": 1,
     "takes": ["architecture", "pretrained"],
     "formats": ["onnx"],
     "environment": "main",

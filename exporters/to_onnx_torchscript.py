@@ -5,6 +5,7 @@ Whatever the run decided by looking at values is fixed in the graph; on the froz
 
 DESCRIBE = {
     "name": "torchscript",
+    "version": 1,
     "takes": ["architecture", "pretrained"],
     "formats": ["onnx"],
     "environment": "main",

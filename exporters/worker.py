@@ -101,7 +101,7 @@ def _product(job: Job, name: str) -> tuple[Product, dict[str, Any]]:
         return run_apart(lambda stage: module.export(job), "export", job.limits) if limited else module.export(
             job
         ), told
-    return product_of(job, [each for each in getattr(module, "ORDER", (name,)) if each in known]), told
+    return product_of(job, [each for each in told.get("tries", (name,)) if each in known]), told
 
 
 VERBS = {"describe": describe, "inspect": inspect, "export": export}

@@ -19,6 +19,7 @@ DATA = {
     "catalogue.json": "the architectures as the pinned transformers knows them; made by `describe --write`",
     "diffusion.json": "parts of diffusers' pipelines: published configs, and the rules that make them tiny",
     "exceptions.json": "what the rules cannot say of one architecture, each with its reason",
+    "first_sources.json": "the source files, with their digests, that version 1 of what measures stands for",
     "families.json": "rules that give each architecture its family and tasks; named exceptions, each with its reason",
     "packaged.json": "hub ids whose weights come in a Python package",
     "rules.json": "size attributes and their tiny values",

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.core.nouns import Frozen
+from harness.core.values import Count
 
 
 class PlatformOffer(Frozen):
@@ -20,6 +21,7 @@ class Backend(Frozen):
     """A backend as its own file or folder describes it (`DESCRIBE`, `backend.json`)."""
 
     name: str
+    version: Count = Field(default=1, description="raised when what it measures can come out otherwise than before")
     side: Literal["native", "page"]
     formats: tuple[str, ...] = Field(description="what of an Artifact it reads: hf, onnx; any: it reads nothing")
     precisions: tuple[str, ...]
@@ -100,7 +102,9 @@ class Exporter(Frozen):
     """An exporter as its own file describes it; `environment` names the interpreter that it needs."""
 
     name: str
+    version: Count = Field(default=1, description="raised when the bytes it makes can be other ones than before")
     takes: tuple[str, ...] = Field(description="kinds of Model it can export")
+    tries: tuple[str, ...] = Field(default=(), description="exporters that it tries, in order: their versions count")
     formats: tuple[str, ...]
     environment: str
     packages: tuple[str, ...] = Field(description="what it needs; their versions are part of the Artifact's name")

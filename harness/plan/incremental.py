@@ -10,6 +10,7 @@ from harness.core.rounds import KnownResult
 
 _SECONDS_PER_DAY = 86_400
 _DIGESTS = {"artifact": "the artifact", "loop": "the measuring code"}  # nobody reads digests
+_NOT_COMPARED = {"harness"}  # a release alone changes no number: what measures has a version of its own in `loop`
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def version_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list
     """What differs between two Cases' versions, each in a few words."""
     return [
         _change(name, before.get(name), after.get(name))
-        for name in sorted(before.keys() | after.keys())
+        for name in sorted((before.keys() | after.keys()) - _NOT_COMPARED)
         if before.get(name) != after.get(name)
     ]
 

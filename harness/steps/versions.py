@@ -1,19 +1,19 @@
 """The versions that a Case's numbers depend on, as they are here and now: asked of files and of `--version`.
 
-artifact   digest of what would be exported: the model, its inputs, the exporters' code and packages
-harness    version of the harness
-loop       digest of our own code and rules that take part in measuring on that side
+artifact   digest of what would be exported: the model, its inputs, the exporters' versions and packages
+harness    version of the harness; recorded, not compared: a release alone changes no number
+loop       digest of the version of what measures on that side, that of the backend, and rules and flags
 python     the interpreter (native)
 browser    where it is found and its version (page); `playwright` drives it and sets some of its flags
 seeing     how it was looked at, where it was: such numbers are not those of a page in peace
 others     the backend's packages, by their own names
 """
 
-import hashlib
+import json
 import platform
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness import catalog
 from harness.core.digest import digest_of
@@ -23,15 +23,13 @@ from harness.execute.seeing import NOBODY, Seeing
 from harness.export.request import digest_of_request, request_for
 
 _NONE = "not installed"
-_CODE = {"native": (".py",), "page": (".js", ".mjs", ".html", ".json")}
-# Versions of their own are compared by name, and types do not run.
-_NOT_CODE = ("package.json", "package-lock.json", "tsconfig.json")
-# How a process or browser is started and asked for its memory, who judges what comes back, and what numbers become.
-_CONDUCTOR = (
-    "execute/*.py", "processes/*.py", "metrics/*.py", "measure/artifacts.py", "measure/assemble.py",
-    "measure/attached.py", "measure/energy.py", "measure/host.py", "measure/results.py", "measure/usage.py",
-    "measure/verify.py", "core/clocks.py", "core/rounds.py", "core/statistics.py",
-)  # fmt: skip
+# What measures on each side: the loop, the worker or page and what starts it, the judge, the metrics. A backend's own
+# version stands in its description. Raise one when numbers can change; a test holds every change of that code against
+# the confirmed one and names the versions that it concerns (tests/contracts/measuring_code.py).
+MEASURING = {"native": 1, "page": 1}
+# What version 1 was before versions had numbers: path → SHA-256 of each source file. Results of that day carry a digest
+# of it, so it stands for version 1, and goes when no side is at version 1 any more.
+_FIRST_SOURCES = Path(__file__).with_name("first_sources.json")
 
 
 def stamped(plan: Plan, seeing: Seeing = NOBODY) -> Plan:
@@ -88,30 +86,22 @@ def _of_place(
         if browser.driver == "playwright":
             versions["playwright"] = catalog.installed_version("playwright") or _NONE
     rules = Policy().loop().model_dump(mode="json", exclude={"slice_ns"})
-    versions["loop"] = digest_of([_code(backend), rules, flags])
+    versions["loop"] = digest_of([_measuring(backend), rules, flags])
     return versions
 
 
-def _code(backend: Backend) -> list[list[str]]:
-    files = [*_own_files(backend), *(path for each in _CONDUCTOR for path in (catalog.ROOT / "harness").glob(each))]
-    return [
-        [path.relative_to(catalog.ROOT).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()]
-        for path in sorted(files)
-    ]
+def _measuring(backend: Backend) -> Any:
+    """What stands for our own code in the digest: versions, or for version 1 the sources of then."""
+    side = MEASURING[backend.side]
+    if (side, backend.version) == (1, 1) and backend.name in _first_sources()["backends"]:
+        sources = _first_sources()
+        files = sources["both"] | sources[backend.side] | sources["backends"][backend.name]
+        return sorted(files.items(), key=lambda file: Path(file[0]))
+    return {backend.side: side, backend.name: backend.version}
 
 
-def _own_files(backend: Backend) -> Iterator[Path]:
-    """The side's code, without the other backends': a new one must not make the rest be measured again."""
-    others = catalog.backends().keys() - {backend.name}
-    root = catalog.ROOT / "native" if backend.side == "native" else catalog.PAGE_ROOT
-    endings = _CODE[backend.side]
-    for top in root.iterdir():
-        if top.name == "node_modules":
-            continue
-        for path in (top, *top.rglob("*")) if top.is_dir() else (top,):
-            parts = path.relative_to(root).parts
-            # A backend's parts lie in `backends/`, and in a folder of its name where there are many.
-            in_backends = parts[0] == "backends" and len(parts) > 1
-            of_another = Path(parts[1]).stem in others if in_backends else parts[0] in others
-            if path.is_file() and path.name.endswith(endings) and path.name not in _NOT_CODE and not of_another:
-                yield path
+@cache
+def _first_sources() -> dict[str, Any]:
+    """`both` sides' files, those of `native` and of `page`, and of `backends` by name: each path → SHA-256."""
+    read: dict[str, Any] = json.loads(_FIRST_SOURCES.read_text(encoding="utf-8"))
+    return read

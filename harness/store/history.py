@@ -41,7 +41,7 @@ FROM results JOIN runs USING (run_id) JOIN asked USING (run_id, case_id)
         AND metric = 'latency_median_ms'
 WHERE results.outcome = 'ok' AND value > 0 AND coalesce(runs.policy->>'origin', 'asked') <> 'imported'
      AND (?::TIMESTAMP IS NULL OR runs.started_at >= ?::TIMESTAMP)
-ORDER BY runs.started_at, runs.run_id
+ORDER BY runs.started_at, runs.run_id, asked.slug
 """
 
 

@@ -5,6 +5,7 @@
 
 DESCRIBE = {
     "name": "faulty",
+    "version": 1,
     "side": "native",
     "formats": ["any"],
     "precisions": ["fp32"],

@@ -6,6 +6,7 @@ N microseconds busily; `--option fail=CODE` fails when loading, `wrong` spoils t
 
 DESCRIBE = {
     "name": "noop",
+    "version": 1,
     "side": "native",
     "formats": ["any"],
     "precisions": ["fp32"],

@@ -2,6 +2,7 @@
 
 DESCRIBE = {
     "name": "onnxruntime",
+    "version": 1,
     "side": "native",
     "formats": ["onnx"],
     "precisions": ["fp32", "fp16", "int8", "int8-static", "int4", "q4f16"],

@@ -7,6 +7,7 @@ of a run would mean what they mean elsewhere, so it is not offered.
 
 DESCRIBE = {
     "name": "openvino",
+    "version": 1,
     "side": "native",
     "formats": ["onnx"],
     "precisions": ["fp32", "fp16", "bf16", "int8", "int8-static", "int4", "q4f16"],

@@ -7,6 +7,7 @@ device lacks then raises instead of running elsewhere.
 
 DESCRIBE = {
     "name": "pytorch",
+    "version": 1,
     "side": "native",
     "formats": ["hf"],
     "precisions": ["fp32", "fp16", "bf16", "int8"],

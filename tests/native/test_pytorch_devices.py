@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness import catalog
 from harness.core.errors import Unsupported
 from harness.core.events import CaseMessage
 from harness.core.nouns import Artifact, LoopPolicy
@@ -134,7 +135,7 @@ def test_the_error_of_a_run_is_translated(
 
 def test_every_platform_says_whether_it_is_here() -> None:
     found = pytorch.available()
-    assert list(found) == list(pytorch.DESCRIBE["platforms"])
+    assert list(found) == list(catalog.backends()["pytorch"].platforms)
     assert found["cpu"] is None
     assert all(reason is None or "install" in reason or "needs" in reason for reason in found.values())
 

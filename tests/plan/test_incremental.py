@@ -59,14 +59,13 @@ def test_what_was_never_measured_is_measured_without_a_reason() -> None:
         ({"versions": None}, "its versions are not known"),
         ({"runtimes": 2}, "its rounds ran on different versions"),
         ({"versions": {**VERSIONS, "torch": "2.12.1"}}, "torch 2.12.1 → 2.13.0"),
-        ({"versions": {**VERSIONS, "harness": "0.0.9"}}, "harness 0.0.9 → 0.1.0"),
         ({"versions": {**VERSIONS, "browser": "c 152.0.0"}}, "browser c 152.0.0 → c 153.0.0"),
         ({"versions": {**VERSIONS, "artifact": "c" * 24}}, "the artifact changed"),
         ({"versions": {**VERSIONS, "loop": "c" * 16}}, "the measuring code changed"),
         ({"versions": {**VERSIONS, "gone": "1"}}, "gone 1 → unknown"),
         ({"versions": {k: v for k, v in VERSIONS.items() if k != "torch"}}, "torch unknown → 2.13.0"),
         ({"versions": {**VERSIONS, "loop": "c" * 16, "torch": "1"}}, "the measuring code changed, torch 1 → 2.13.0"),
-        ({"outcome": "unsupported", "rounds_ok": 0, "versions": {}}, "unknown → 0.1.0"),
+        ({"outcome": "unsupported", "rounds_ok": 0, "versions": {}}, "torch unknown → 2.13.0"),
     ],
 )
 def test_a_difference_that_matters_is_measured_again_and_named(changes: dict[str, Any], reason: str) -> None:
@@ -91,6 +90,11 @@ def test_a_difference_that_matters_is_measured_again_and_named(changes: dict[str
 )
 def test_more_than_was_asked_for_is_enough(changes: dict[str, Any]) -> None:
     assert decide(known(**changes)).plan.cases[0].reused_from == "earlier"
+
+
+def test_a_release_of_the_harness_alone_is_no_reason() -> None:
+    """Where numbers can change, what measures has another version, and that is in `loop`."""
+    assert decide(known(versions={**VERSIONS, "harness": "0.0.9"})).plan.cases[0].reused_from == "earlier"
 
 
 @pytest.mark.parametrize(

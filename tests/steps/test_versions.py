@@ -16,7 +16,7 @@ from harness.core.plugins import Browser
 from harness.execute.browser_version import version_without_starting
 from harness.execute.seeing import Seeing
 from harness.export.request import digest_of_request, request_for
-from harness.steps.versions import stamped
+from harness.steps.versions import MEASURING, stamped
 from tests.making import make_case, make_model
 
 NATIVE = make_case(platform="onnxruntime", backend="onnxruntime")
@@ -41,9 +41,22 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         shutil.copy(catalog.PAGE_ROOT / "node_modules" / package / "package.json", installed)
     monkeypatch.setattr(catalog, "ROOT", tmp_path)
     monkeypatch.setattr(catalog, "PAGE_ROOT", tmp_path / "browser_assets")
-    catalog.browsers.cache_clear()
+    forget_plug_ins()
     yield tmp_path
-    catalog.browsers.cache_clear()
+    forget_plug_ins()
+
+
+def forget_plug_ins() -> None:
+    """The catalogue reads the tree again."""
+    for read in (catalog.browsers, catalog.backends, catalog.exporters):
+        read.cache_clear()
+
+
+def raise_version(file: Path) -> None:
+    text = file.read_text()
+    assert '"version": 1,' in text
+    file.write_text(text.replace('"version": 1,', '"version": 2,', 1))
+    forget_plug_ins()
 
 
 def differ(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -67,29 +80,53 @@ def test_another_models_artifact_is_another() -> None:
     assert differ(versions_of(NATIVE), versions_of(other)) == {"artifact"}
 
 
+@pytest.mark.parametrize("side", ["native", "page"])
+def test_a_sides_version_counts_on_that_side(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
+    before = versions_of(NATIVE), versions_of(PAGE)
+    monkeypatch.setitem(MEASURING, side, 2)
+    after = versions_of(NATIVE), versions_of(PAGE)
+    assert differ(before[0], after[0]) == ({"loop"} if side == "native" else set())
+    assert differ(before[1], after[1]) == ({"loop"} if side == "page" else set())
+
+
 @pytest.mark.parametrize(
     ("file", "native", "page"),
     [
-        ("native/loop.py", True, False),
         ("native/backends/onnxruntime.py", True, False),
         ("native/backends/pytorch.py", False, False),
-        ("browser_assets/loop.js", False, True),
-        ("browser_assets/run.html", False, True),
-        ("browser_assets/backends/seam.js", False, True),
-        ("browser_assets/backends/ort_web/tensors.js", False, True),
-        ("browser_assets/backends/noop_web/backend.js", False, False),
-        ("harness/execute/native.py", True, True),
-        ("harness/measure/verify.py", True, True),
-        ("harness/show/table.py", False, False),
+        ("browser_assets/backends/ort_web/backend.json", False, True),
+        ("browser_assets/backends/noop_web/backend.json", False, False),
     ],
 )
-def test_our_own_measuring_code_counts_where_it_measures(copied: Path, file: str, native: bool, page: bool) -> None:
+def test_a_backends_version_counts_for_that_backend(copied: Path, file: str, native: bool, page: bool) -> None:
     before = versions_of(NATIVE), versions_of(PAGE)
-    with (copied / file).open("a") as stream:
-        stream.write("\n")
+    raise_version(copied / file)
     after = versions_of(NATIVE), versions_of(PAGE)
     assert differ(before[0], after[0]) == ({"loop"} if native else set())
     assert differ(before[1], after[1]) == ({"loop"} if page else set())
+
+
+@pytest.mark.parametrize("exporter", ["to_onnx", "to_onnx_torch", "from_onnx", "quantise"])
+def test_an_exporters_version_counts_for_what_it_takes_part_in(copied: Path, exporter: str) -> None:
+    """`auto`, which exports architectures, tries the first two."""
+    quantised = NATIVE.model_copy(update={"precision": "int8"})
+    before = versions_of(NATIVE), versions_of(quantised)
+    raise_version(copied / "exporters" / f"{exporter}.py")
+    after = versions_of(NATIVE), versions_of(quantised)
+    tried = exporter in ("to_onnx", "to_onnx_torch")
+    assert differ(before[0], after[0]) == ({"artifact"} if tried else set())
+    assert differ(before[1], after[1]) == ({"artifact"} if tried or exporter == "quantise" else set())
+
+
+def test_a_renamed_file_and_a_mended_docstring_change_nothing(copied: Path) -> None:
+    before = versions_of(NATIVE), versions_of(PAGE)
+    (copied / "native" / "loop.py").rename(copied / "native" / "inference_loop.py")
+    (copied / "exporters" / "reference.py").rename(copied / "exporters" / "expected.py")
+    for file in ("harness/metrics/latency_median_ms.py", "exporters/to_onnx.py", "native/backends/onnxruntime.py"):
+        text = (copied / file).read_text()
+        (copied / file).write_text(text.replace('"""', '"""In other words: ', 1))
+    forget_plug_ins()
+    assert (versions_of(NATIVE), versions_of(PAGE)) == before
 
 
 @pytest.mark.parametrize(
