@@ -1,11 +1,14 @@
-"""What many tests share: real Artifacts, exported once per session."""
+"""What many tests share: real Artifacts, exported once per run of the tests, whichever process needs them first."""
 
 import asyncio
 import os
-from collections.abc import Iterator
+import shutil
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from harness.core.nouns import Artifact
 from harness.export.cache import ArtifactCache
@@ -13,6 +16,15 @@ from harness.export.process import inspect_model
 from harness.export.request import request_for
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
+
+pytest_plugins = ("tests.durations", "pytester")
+
+
+def pytest_configure() -> None:
+    """Whoever starts the tests in the background of a shell has SIGINT ignored, and so would every program that they
+    start and end by it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +38,11 @@ def environment_of_the_test() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of Artifacts that lasts for the session."""
-    return tmp_path_factory.mktemp("artifacts")
+    """A folder of Artifacts that lasts for the session; the processes of a parallel run share it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +50,18 @@ def tiny_bert(artifacts: Path) -> tuple[Artifact, Path]:
     """A tiny BERT, really exported, and its folder."""
     flags = {"model": "bert", "scale": "tiny", "hardware": "cpu", "length": 16}
     case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
-    cache = ArtifactCache(artifacts)
-    artifact = asyncio.run(cache.make(request_for(case), lambda text: None))
+    request, cache = request_for(case), ArtifactCache(artifacts)
+    with FileLock(artifacts.with_suffix(".lock")):
+        artifact = cache.find(request) or asyncio.run(cache.make(request, lambda text: None))
     return artifact, artifacts / artifact.digest
+
+
+@pytest.fixture(scope="session")
+def with_tiny_bert(tiny_bert: tuple[Artifact, Path]) -> Callable[[Path], Path]:
+    """Lays a copy of that Artifact where commands typed in a folder look for it: one export serves many commands."""
+
+    def lay(folder: Path) -> Path:
+        shutil.copytree(tiny_bert[1], folder / "results" / "artifacts" / tiny_bert[1].name)
+        return folder
+
+    return lay

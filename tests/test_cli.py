@@ -213,6 +213,7 @@ def test_a_broken_graph_and_an_unknown_dimension_fail_with_one_sentence(tmp_path
     assert "batch" in nameless["reason"]
 
 
+@pytest.mark.serial  # it looks at all processes of the machine
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to groups otherwise on Windows")
 @pytest.mark.parametrize("hardware", ["noop,onnxruntime", "noop_web,wasm"])
 def test_ctrl_c_keeps_what_was_measured_and_exits_130(place: Path, hardware: str) -> None:

@@ -47,6 +47,7 @@ def bisected(
     return told
 
 
+@pytest.mark.long
 def test_the_browser_that_mended_webnn_is_found(tmp_path: Path) -> None:
     """A real bug: a BERT that `torch.onnx.export(dynamo=True)` wrote loses its WebNN context at the first dispatch."""
     asked = ("--hardware", "webnn", "--exporter", "torch", "--browser", "chromium@148..153")
@@ -80,6 +81,8 @@ def slowed(tmp_path: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
+@pytest.mark.long
+@pytest.mark.serial
 def test_the_runtime_that_became_slower_is_found(tmp_path: Path, slowed: dict[str, str]) -> None:
     asked = ("--hardware", "wasm", "--threads", "1", "--runtime", "onnxruntime-web@1.26..1.29", "--budget", "10s")
     found = bisected(tmp_path, *TINY[:4], "--length", "128", *asked, environment=slowed)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 HARDWARE = ("cpu", "onnxruntime", "wasm")
 SIZE = 40
 # Architecture → (where it stops, kind of its cause). One that is mended must leave the table, so that it stays true.

@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.asked import harness
 from tests.test_cli import make_graph
 
+pytestmark = pytest.mark.serial
+
 # One thread: two that share a busy machine wait for each other, and a ratio is then of anything.
 SHORT = ["--rounds", "3", "--budget", "900ms", "--quiet", "off", "--threads", "1"]
 # One graph that multiplies twenty times and one that does so eighty times: far enough apart for any machine.

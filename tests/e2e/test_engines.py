@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytestmark = pytest.mark.serial
 
 ENGINES = ("chromium", "chromium-system", "firefox", "webkitgtk")
 HOLES = {
@@ -18,7 +21,9 @@ HOLES = {
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+def cases(
+    tmp_path_factory: pytest.TempPathFactory, with_tiny_bert: Callable[[Path], Path]
+) -> dict[tuple[str, str], Any]:
     """(platform, browser) → case of a tiny BERT."""
     selection = [
         "--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm,webgpu,webnn",
@@ -26,7 +31,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", *selection],
-        cwd=tmp_path_factory.mktemp("engines"), capture_output=True, text=True, check=False,
+        cwd=with_tiny_bert(tmp_path_factory.mktemp("engines")), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return {(case["platform"], case["browser"]): case for case in json.loads(done.stdout)["cases"]}
@@ -117,7 +122,7 @@ def test_a_browser_without_a_gpu_has_no_clocks_to_calibrate(gpu_clocks: dict[str
     assert gpu_clocks["webkitgtk"] is None
 
 
-def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
+def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path, with_tiny_bert: Callable[[Path], Path]) -> None:
     asked = [
         "--model",
         "bert",
@@ -132,7 +137,7 @@ def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
     ]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "coverage", *asked, "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=with_tiny_bert(tmp_path), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     cells = {(cell["browser"], cell["platform"]): cell for cell in json.loads(done.stdout)["cells"]}
@@ -143,12 +148,12 @@ def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path) -> None:
         assert (gone["outcome"], gone["stage"]) == ("unsupported", "start") and "safaridriver" in gone["reason"]
 
 
-def test_warm_is_the_second_load_in_the_same_profile(tmp_path: Path) -> None:
+def test_warm_is_the_second_load_in_the_same_profile(tmp_path: Path, with_tiny_bert: Callable[[Path], Path]) -> None:
     asked = ["--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm", "--cache", "warm"]
     engines = ["--browser", "chromium,firefox,webkitgtk", "--rounds", "1", "--budget", "500ms"]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", *asked, *engines, "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=with_tiny_bert(tmp_path), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for case in json.loads(done.stdout)["cases"]:

@@ -9,6 +9,7 @@ from harness.export.cache import ArtifactCache
 from tests.exporters.asking import architecture_request
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 async def test_optimum_makes_a_graph_that_agrees_with_our_module(tmp_path: Path) -> None:
     asked = architecture_request("bert")

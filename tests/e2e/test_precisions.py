@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ ANYWHERE = {
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+def swept(
+    tmp_path_factory: pytest.TempPathFactory, with_tiny_bert: Callable[[Path], Path]
+) -> dict[tuple[str, str], Any]:
     """(platform, precision) → the case of a tiny BERT, one short Round each."""
-    folder = tmp_path_factory.mktemp("precisions")
+    folder = with_tiny_bert(tmp_path_factory.mktemp("precisions"))
     what = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", ",".join(PLATFORMS))
     how = ("--precision", ",".join(PRECISIONS), "--rounds", "1", "--budget", "400ms")
     found = harness(folder, "run", *what, *how, "--quiet", "off")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.serial
+
 PLATFORMS = ("cpu", "onnxruntime", "wasm", "webgpu", "webnn")
 
 

@@ -1,17 +1,19 @@
 """What goes wrong in a page, in every other engine: the same outcomes, in that engine's words, and a sound next Round.
 
-The embedded Chromium has `test_page_faults`, with more. What an engine cannot do is left out here with its reason.
+The embedded Chromium has `test_page_faults`, with more. What an engine cannot do is left out here with its reason. At
+every commit each engine meets what is its own, and of the rest one fault of each kind; the whole matrix is long.
 """
 
 import asyncio
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
+from _pytest.mark import ParameterSet
 
 from harness import catalog
 from harness.core.events import Done, Failed, Phase, Refused
@@ -38,7 +40,7 @@ IN_ITS_WORDS = {
     ],
 }
 # kind of process, signal, fault meanwhile, code, word
-OUTSIDE = {
+OUTSIDE: dict[str, list[tuple[object, ...]]] = {
     "chromium-system": [
         ("renderer", signal.SIGKILL, None, "page_crashed", "SIGKILL"),
         ("gpu-process", signal.SIGKILL, "use_webgpu", "webgpu_lost", "no longer exists"),
@@ -78,11 +80,23 @@ def rounds_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
     assert not list(home.iterdir()), "no cache, crash report or download is left with the user"
 
 
-def cases(table: dict[str, list[tuple[object, ...]]], common: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    return [(engine, *each) for engine in ENGINES for each in [*common, *table[engine]]]
+def long_but(names: set[str], fault: tuple[object, ...]) -> tuple[pytest.MarkDecorator, ...]:
+    """The mark of a fault that is not met at every commit."""
+    return () if names & set(map(str, fault)) else (pytest.mark.long,)
 
 
-@pytest.mark.parametrize(("engine", "fault", "at", "code", "word"), cases(IN_ITS_WORDS, EVERYWHERE))  # type: ignore[arg-type]
+def cases(
+    table: Mapping[str, Sequence[tuple[object, ...]]], common: Sequence[tuple[object, ...]], always: set[str]
+) -> list[ParameterSet]:
+    """Each engine with its own faults, and with the common ones, of which those that `always` names are not long."""
+    own = [pytest.param(engine, *each) for engine in ENGINES for each in table[engine]]
+    return own + [pytest.param(engine, *each, marks=long_but(always, each)) for engine in ENGINES for each in common]
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault", "at", "code", "word"),
+    cases(IN_ITS_WORDS, EVERYWHERE, {"timer_error", "reload", "garbage", "cut_for_good"}),
+)
 def test_a_fault_in_the_page_has_its_code_and_its_words(
     rounds_in: Callable[[str], Rounds], tmp_path: Path, engine: str, fault: str, at: str, code: str, word: str
 ) -> None:
@@ -92,7 +106,7 @@ def test_a_fault_in_the_page_has_its_code_and_its_words(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("fault", ["hang", "silent"])
+@pytest.mark.parametrize("fault", ["hang", pytest.param("silent", marks=pytest.mark.long)])
 def test_a_page_that_gets_nowhere_is_ended(
     rounds_in: Callable[[str], Rounds], tmp_path: Path, engine: str, fault: str
 ) -> None:
@@ -110,7 +124,14 @@ def test_a_browser_that_is_ended_while_it_starts_leaves_nothing(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("fault", [*(each for each in HARMLESS if each != "close"), "cut", "console_flood"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(each, marks=long_but({"alert", "popup", "cut"}, (each,)))
+        for each in (*HARMLESS, "cut", "console_flood")
+        if each != "close"
+    ],
+)
 def test_what_asks_a_person_or_makes_noise_does_not_stop_a_round(
     rounds_in: Callable[[str], Rounds], tmp_path: Path, engine: str, fault: str
 ) -> None:
@@ -118,7 +139,9 @@ def test_what_asks_a_person_or_makes_noise_does_not_stop_a_round(
     assert isinstance(conversation.last, Done), conversation.last
 
 
-@pytest.mark.parametrize(("engine", "kind", "number", "fault", "code", "word"), cases(OUTSIDE, DIES_OR_STOPS))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("engine", "kind", "number", "fault", "code", "word"), cases(OUTSIDE, DIES_OR_STOPS, {"browser_ended"})
+)
 def test_a_process_that_dies_or_stops_fails_its_round_only(
     rounds_in: Callable[[str], Rounds], tmp_path: Path,
     engine: str, kind: str, number: signal.Signals, fault: str | None, code: str, word: str,
