@@ -3,7 +3,9 @@
 import math
 import random
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.core.nouns import Decision
 from harness.core.ratios import (
@@ -23,6 +25,7 @@ from harness.core.ratios import (
     verdict_of,
 )
 from harness.core.statistics import t_quantile
+from tests.core.vectorised import Floats, paired_intervals
 
 
 def rounds(*values: float, error: float = 0.0) -> list[RoundMedian]:
@@ -157,21 +160,29 @@ def test_looks_are_few_and_the_levels_known() -> None:
 @pytest.mark.parametrize("confidence", [0.95, 0.98])
 def test_whoever_stops_when_he_likes_is_wrong_as_seldom_as_he_is_told(confidence: float) -> None:
     """True ratio 1, looked at until it is decided or there are 50 pairs: 3,000 sequences, so ± 0.4 points (1 sd)."""
-    rng = random.Random(11)
-    wrong = naive = 0
-    for _ in range(3000):
-        before = rounds(*(math.exp(rng.gauss(0, 0.02)) for _ in range(LOOKS[-1])))
-        after = rounds(*(math.exp(rng.gauss(0, 0.02)) for _ in range(LOOKS[-1])))
-        wrong += any(_excludes_one(before[:n], after[:n], confidence, True) for n in LOOKS)
-        naive += any(_excludes_one(before[:n], after[:n], confidence, False) for n in LOOKS)
-    assert (1 - confidence) * 0.7 < wrong / 3000 < (1 - confidence) + 0.012
-    assert naive / 3000 > 2.5 * (1 - confidence)  # what the allowance is for
+    rng = np.random.default_rng(11)
+    before, after = np.exp(rng.normal(0, 0.02, size=(2, 3000, LOOKS[-1])))
+    wrong, naive = (
+        np.any([_exclude_one(before[:, :n], after[:, :n], confidence, looked) for n in LOOKS], axis=0)
+        for looked in (True, False)
+    )
+    assert (1 - confidence) * 0.7 < wrong.mean() < (1 - confidence) + 0.012
+    assert naive.mean() > 2.5 * (1 - confidence)  # what the allowance is for
 
 
-def _excludes_one(before: list[RoundMedian], after: list[RoundMedian], confidence: float, looked: bool) -> bool:
-    found = paired_ratio(before, after, confidence, looked)
-    assert found is not None and found.low is not None and found.high is not None
-    return not found.low <= 1 <= found.high
+def _exclude_one(before: Floats, after: Floats, confidence: float, looked: bool) -> NDArray[np.bool_]:
+    low, high = paired_intervals(before, after, confidence, looked)
+    return (low > 1) | (high < 1)
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_the_vectorised_twin_says_what_the_scalar_code_says(looked: bool) -> None:
+    before, after = np.exp(np.random.default_rng(3).normal(0, 0.1, size=(2, 50, 20)))
+    for n in (3, 8, 20):
+        low, high = paired_intervals(before[:, :n], after[:, :n], 0.95, looked)
+        for row in range(len(before)):
+            found = paired_ratio(rounds(*before[row, :n]), rounds(*after[row, :n]), 0.95, looked)
+            assert found is not None and found.interval == pytest.approx((low[row], high[row]), rel=1e-9)
 
 
 @pytest.mark.parametrize("alike", [True, False])

@@ -4,12 +4,15 @@ import math
 import random
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import accumulate
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core import statistics as stats
+from tests.core.vectorised import Floats, autoregressive, effective_n, median_intervals, rounds_intervals
 
 FINITE = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
 VALUES = st.lists(FINITE, min_size=1, max_size=60)
@@ -85,8 +88,11 @@ def test_t_quantile_of_two_degrees_is_exact() -> None:
 def _exact_half_width(n: int) -> float:
     """Hettmansperger–Sheather with exact fractions: gamma(k) = 1 - 2 P(Binomial(n, 1/2) < k)."""
 
+    # P(X < k) for k = 0 … n/2 + 1
+    below = list(accumulate((math.comb(n, i) for i in range(n // 2 + 1)), initial=0))
+
     def gamma(k: int) -> Fraction:
-        return 1 - 2 * Fraction(sum(math.comb(n, i) for i in range(k)), 2**n)
+        return 1 - 2 * Fraction(below[k], 2**n)
 
     wanted = Fraction(95, 100)
     k = max(k for k in range(1, n // 2 + 1) if gamma(k) >= wanted)
@@ -150,57 +156,51 @@ def test_rounds_interval_scales_with_its_unit(medians: list[float], factor: floa
     assert here[1] <= here[0] <= here[2]
 
 
-Draw = Callable[[random.Random, int], list[float]]
-
-
-def _ar1(phi: float) -> Draw:
-    def draw(rng: random.Random, n: int) -> list[float]:
-        value, found = rng.gauss(0, 1), []
-        for _ in range(n):
-            value = phi * value + rng.gauss(0, math.sqrt(1 - phi * phi))
-            found.append(value)
-        return found
-
-    return draw
+Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
+INDEPENDENT = [
+    pytest.param(lambda rng, shape: rng.normal(size=shape), 0.0, id="normal"),
+    pytest.param(lambda rng, shape: rng.lognormal(0, 0.5, size=shape), 1.0, id="lognormal"),
+    pytest.param(lambda rng, shape: rng.exponential(size=shape), math.log(2), id="exponential"),
+]
 
 
 def _coverage(draw: Draw, truth: float, n: int, repeats: int) -> float:
-    rng = random.Random(f"coverage {n} {truth}")
-    hits = 0
-    for _ in range(repeats):
-        interval = stats.median_interval(draw(rng, n))
-        hits += interval is not None and interval[0] <= truth <= interval[1]
-    return hits / repeats
+    rng = np.random.default_rng([n, repeats])
+    low, high = median_intervals(draw(rng, (repeats, n)))
+    return float(np.mean((low <= truth) & (truth <= high)))
+
+
+@pytest.mark.parametrize("n", [6, 20, 51, 200])
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+def test_the_vectorised_twin_says_what_the_scalar_code_says(n: int, phi: float) -> None:
+    series = autoregressive(np.random.default_rng(n), phi, (100, n))
+    series[:5] = np.round(series[:5])  # many equal ones
+    series[5] = 1.0
+    twin = effective_n(series), *median_intervals(series)
+    for row, *found in zip(series.tolist(), *(each.tolist() for each in twin), strict=True):
+        assert found[0] == pytest.approx(stats.effective_n(row), rel=1e-9)
+        assert tuple(found[1:]) == pytest.approx(stats.median_interval(row), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("n", [20, 50, 200])
-@pytest.mark.parametrize(
-    ("draw", "truth"),
-    [
-        pytest.param(lambda rng, n: [rng.gauss(0, 1) for _ in range(n)], 0.0, id="normal"),
-        pytest.param(lambda rng, n: [rng.lognormvariate(0, 0.5) for _ in range(n)], 1.0, id="lognormal"),
-        pytest.param(lambda rng, n: [rng.expovariate(1) for _ in range(n)], math.log(2), id="exponential"),
-    ],
-)
+@pytest.mark.parametrize(("draw", "truth"), INDEPENDENT)
 def test_coverage_of_independent_samples(draw: Draw, truth: float, n: int) -> None:
     assert 0.93 <= _coverage(draw, truth, n, 3000) <= 0.975
 
 
 @pytest.mark.parametrize(("phi", "n", "least"), [(0.5, 50, 0.92), (0.5, 200, 0.92), (0.8, 200, 0.915)])
 def test_coverage_of_autocorrelated_samples(phi: float, n: int, least: float) -> None:
-    assert _coverage(_ar1(phi), 0.0, n, 2500) >= least
+    assert _coverage(lambda rng, shape: autoregressive(rng, phi, shape), 0.0, n, 2500) >= least
 
 
 @pytest.mark.parametrize("rounds", [3, 5, 10])
 def test_coverage_over_rounds_that_differ(rounds: int) -> None:
-    rng = random.Random(rounds)
-    hits, repeats = 0, 3000
-    for _ in range(repeats):
-        # Each Round has its own level (8 %), and 15 samples around it (5 %).
-        medians = [
-            10 * rng.lognormvariate(0, 0.08) * stats.median([rng.lognormvariate(0, 0.05) for _ in range(15)])
-            for _ in range(rounds)
-        ]
-        interval = stats.rounds_interval(medians)
-        hits += interval is not None and interval[1] <= 10 <= interval[2]
-    assert 0.93 <= hits / repeats <= 0.97
+    """Each Round has its own level (8 %), and 15 samples around it (5 %)."""
+    rng, repeats = np.random.default_rng(rounds), 3000
+    levels = 10 * rng.lognormal(0, 0.08, size=(repeats, rounds))
+    medians = levels * np.median(rng.lognormal(0, 0.05, size=(repeats, rounds, 15)), axis=2)
+    low, high = rounds_intervals(medians)
+    assert 0.93 <= np.mean((low <= 10) & (high >= 10)) <= 0.97
+    for row, *found in zip(medians[:200].tolist(), low.tolist()[:200], high.tolist()[:200], strict=True):
+        scalar = stats.rounds_interval(row)
+        assert scalar is not None and tuple(found) == pytest.approx(scalar[1:], rel=1e-9)
