@@ -50,6 +50,8 @@ export interface ArtifactFile {
 
 export interface Backend {
   name: string;
+  /** raised when what it measures can come out otherwise than before */
+  version: number;
   side: 'native' | 'page';
   /** what of an Artifact it reads: hf, onnx; any: it reads nothing */
   formats: Array<string>;

@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -13,7 +14,7 @@ from filelock import FileLock
 from harness.core.nouns import Artifact
 from harness.export.cache import ArtifactCache
 from harness.export.process import inspect_model
-from harness.export.request import request_for
+from harness.export.request import digest_of_request, request_for
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
 
@@ -46,14 +47,23 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(artifacts: Path) -> tuple[Artifact, Path]:
-    """A tiny BERT, really exported, and its folder."""
-    flags = {"model": "bert", "scale": "tiny", "hardware": "cpu", "length": 16}
-    case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
-    request, cache = request_for(case), ArtifactCache(artifacts)
-    with FileLock(artifacts.with_suffix(".lock")):
-        artifact = cache.find(request) or asyncio.run(cache.make(request, lambda text: None))
-    return artifact, artifacts / artifact.digest
+def shared_artifact(artifacts: Path) -> Callable[[Mapping[str, Any]], tuple[Artifact, Path]]:
+    """Flags of a selection → the Artifact of its first Case, exported once, and its folder; nobody changes it."""
+
+    def get(flags: Mapping[str, Any]) -> tuple[Artifact, Path]:
+        case = make_plan(make_selection(None, dict(flags)), inspect_model).cases[0].case
+        request, cache = request_for(case), ArtifactCache(artifacts)
+        with FileLock(artifacts / f"{digest_of_request(request)}.lock"):
+            artifact = cache.find(request) or asyncio.run(cache.make(request, lambda text: None))
+        return artifact, artifacts / artifact.digest
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(shared_artifact: Callable[[Mapping[str, Any]], tuple[Artifact, Path]]) -> tuple[Artifact, Path]:
+    """A tiny BERT and its folder."""
+    return shared_artifact({"model": "bert", "scale": "tiny", "hardware": "cpu", "length": 16})
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,7 @@ def test_a_device_that_never_comes_fails_alone_and_without_a_round(place: Path) 
     assert case["reason"] == "never did not come within 0.5 s"
 
 
+@pytest.mark.long
 def test_a_device_that_goes_away_fails_alone(place: Path) -> None:
     """The browser is killed in the middle of a Round: nobody says goodbye. The order of Rounds is the seed's."""
     options = ("--device", "here", "--browser", "chromium", "--rounds", "2", "--budget", "6s", "--timeout", "6s")

@@ -67,6 +67,7 @@ def test_native_and_other_native_read_the_same_graph(swept: dict[tuple[str, str]
         assert errors[0] == pytest.approx(errors[1], rel=0.2)
 
 
+@pytest.mark.long
 def test_operators_are_told_by_three_profilers_and_times_stay_apart(tmp_path: Path) -> None:
     what = ("--model", "bert", "--scale", "tiny", "--length", "128", "--batch-size", "8")
     how = ("--hardware", ",".join(PLATFORMS), "--rounds", "1", "--budget", "1s", "--profile", "--roofline")

@@ -18,9 +18,7 @@ from harness.core.nouns import Artifact, LoopPolicy
 from harness.core.rounds import Verdict
 from harness.execute.executor import Assignment, Probes
 from harness.execute.page import PageExecutor
-from harness.export.cache import ArtifactCache
 from harness.export.process import inspect_model
-from harness.export.request import request_for
 from harness.measure.host import memory_of_tree
 from harness.measure.verify import judge
 from harness.plan.cases import make_plan
@@ -32,14 +30,11 @@ Made = Callable[..., tuple[Artifact, Path]]
 
 
 @pytest.fixture(scope="module")
-def made(artifacts: Path) -> Made:
+def made(shared_artifact: Callable[[dict[str, Any]], tuple[Artifact, Path]]) -> Made:
     """Model and task → a tiny Artifact, really exported."""
 
     def make(model: str, task: str, length: int = 16) -> tuple[Artifact, Path]:
-        flags = {"model": model, "task": task, "scale": "tiny", "length": length, "batch_size": 2}
-        case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
-        artifact = asyncio.run(ArtifactCache(artifacts).make(request_for(case), lambda text: None))
-        return artifact, artifacts / artifact.digest
+        return shared_artifact({"model": model, "task": task, "scale": "tiny", "length": length, "batch_size": 2})
 
     return make
 
@@ -73,12 +68,16 @@ def answered(
     return conversation, judge(artifact, folder, conversation.outputs, out, case)
 
 
-@pytest.fixture(scope="module")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
-    """(platform, backend) → case of the pretrained MiniLM."""
+# At every commit on wasm: a software GPU takes long for a whole model.
+PLATFORMS = ("wasm", pytest.param("webgpu", marks=pytest.mark.long))
+
+
+@pytest.fixture(scope="module", params=PLATFORMS)
+def minilm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Backend → case of the pretrained MiniLM on one platform."""
     selection = [
         "--model", "sentence-transformers/all-MiniLM-L6-v2", "--length", "16", "--batch-size", "2",
-        "--hardware", "wasm,webgpu", "--backend", "ort_web,transformers_js", "--rounds", "1", "--budget", "1s",
+        "--hardware", request.param, "--backend", "ort_web,transformers_js", "--rounds", "1", "--budget", "1s",
         "--json",
     ]  # fmt: skip
     done = subprocess.run(
@@ -86,17 +85,16 @@ def minilm(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], An
         cwd=tmp_path_factory.mktemp("minilm"), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return {(case["platform"], case["backend"]): case for case in json.loads(done.stdout)["cases"]}
+    return {case["backend"]: case for case in json.loads(done.stdout)["cases"]}
 
 
-@pytest.mark.parametrize("platform", ["wasm", "webgpu"])
-def test_embeddings_are_right_beside_the_raw_session(minilm: dict[tuple[str, str], Any], platform: str) -> None:
+def test_embeddings_are_right_beside_the_raw_session(minilm: dict[str, Any]) -> None:
     for backend in ("ort_web", "transformers_js"):
-        case = minilm[platform, backend]
+        case = minilm[backend]
         assert case["outcome"] == "ok" and case["correct"]["checked"], case["reason"]
         assert case["correct"]["reference"] == "pytorch-fp32"
         assert case["correct"]["max_abs"] <= case["correct"]["tolerance"]
-    raw, piped = minilm[platform, "ort_web"], minilm[platform, "transformers_js"]
+    raw, piped = minilm["ort_web"], minilm["transformers_js"]
     pinned = json.loads((catalog.PAGE_ROOT / "package.json").read_text())["dependencies"]
     assert piped["runtime"] == f"@huggingface/transformers@{pinned['@huggingface/transformers']}"
     assert raw["runtime"] == f"onnxruntime-web@{pinned['onnxruntime-web']}"
@@ -104,13 +102,12 @@ def test_embeddings_are_right_beside_the_raw_session(minilm: dict[tuple[str, str
     assert raw["fallback_share"] is not None
 
 
-@pytest.mark.parametrize("platform", ["wasm", "webgpu"])
-def test_the_parts_make_up_the_latency(minilm: dict[tuple[str, str], Any], platform: str) -> None:
-    piped = minilm[platform, "transformers_js"]["metrics"]
+def test_the_parts_make_up_the_latency(minilm: dict[str, Any]) -> None:
+    piped = minilm["transformers_js"]["metrics"]
     parts = [piped[name] for name in PARTS]
     assert all(part > 0 for part in parts) and max(parts) == piped["infer_ms"]
     assert 0.2 < sum(parts) / piped["latency_median_ms"] < 5
-    raw = minilm[platform, "ort_web"]["metrics"]
+    raw = minilm["ort_web"]["metrics"]
     assert [raw[name] for name in PARTS] == [None] * 3, "a raw session has no such parts"
 
 

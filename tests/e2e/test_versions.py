@@ -50,6 +50,7 @@ def test_a_matrix_names_what_a_newer_browser_mended(folder: Path) -> None:
     assert BROKEN in difference["before"]["slug"] and WHOLE in difference["after"]["slug"]
 
 
+@pytest.mark.long
 def test_against_an_earlier_run_it_says_what_broke_since(folder: Path) -> None:
     asked = ["--model", "./bert.onnx", "--hardware", "webnn", "--db", "against.duckdb"]
     earlier = harness(folder, "coverage", *asked, "--browser", "chromium")
@@ -61,6 +62,7 @@ def test_against_an_earlier_run_it_says_what_broke_since(folder: Path) -> None:
     assert difference["text"].startswith("ok → failed: ")
 
 
+@pytest.mark.long
 def test_two_runtimes_and_two_programs_stand_side_by_side(tmp_path: Path) -> None:
     program = shutil.which("chromium")
     assert program is not None, "the distribution's Chromium is not installed"
@@ -86,6 +88,7 @@ def test_two_runtimes_and_two_programs_stand_side_by_side(tmp_path: Path) -> Non
     assert shown["comparisons"] == found["comparisons"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("browser", ["chromium", "firefox"])
 def test_a_second_visit_finds_in_the_browser_what_the_first_fetched(tmp_path: Path, browser: str) -> None:
     """The rate is kept for all of a load together, and what is kept needs no connection."""

@@ -95,7 +95,7 @@ def cases(
 
 @pytest.mark.parametrize(
     ("engine", "fault", "at", "code", "word"),
-    cases(IN_ITS_WORDS, EVERYWHERE, {"timer_error", "reload", "garbage", "cut_for_good"}),
+    cases(IN_ITS_WORDS, EVERYWHERE, {"timer_error"}),
 )
 def test_a_fault_in_the_page_has_its_code_and_its_words(
     rounds_in: Callable[[str], Rounds], tmp_path: Path, engine: str, fault: str, at: str, code: str, word: str
@@ -127,7 +127,7 @@ def test_a_browser_that_is_ended_while_it_starts_leaves_nothing(
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(each, marks=long_but({"alert", "popup", "cut"}, (each,)))
+        pytest.param(each, marks=long_but({"alert", "cut"}, (each,)))
         for each in (*HARMLESS, "cut", "console_flood")
         if each != "close"
     ],

@@ -116,7 +116,10 @@ def test_each_isolated_round_has_a_browser_of_its_own(tmp_path: Path) -> None:
     assert len(set(roots)) == 2
 
 
-@pytest.mark.parametrize("fault", ["timer_error", "cut_for_good", "lost_webgpu", "hang", "garbage", "reload"])
+FAULTS = ("cut_for_good", "lost_webgpu", "hang", "garbage", "reload")
+
+
+@pytest.mark.parametrize("fault", ["timer_error", *(pytest.param(each, marks=pytest.mark.long) for each in FAULTS)])
 def test_after_any_trouble_the_next_round_has_a_fresh_browser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -199,7 +202,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals end processes otherwise on Windows")
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.long)])
 def test_a_kept_browser_does_not_outlive_the_conductor(tmp_path: Path, number: str) -> None:
     temporary = tmp_path / "t"
     temporary.mkdir()

@@ -61,6 +61,7 @@ async def test_two_exports_are_forks_of_one_process_and_make_the_same_bytes(fork
     assert parent == same_parent and fork != other_fork
 
 
+@pytest.mark.long
 async def test_what_the_worker_refuses_is_said_and_the_next_goes_on(forks: ExportForks, tmp_path: Path) -> None:
     with pytest.raises(ExportFailed) as caught:
         await export(forks, tmp_path / "a", "bertt")
@@ -80,7 +81,7 @@ async def test_a_limit_ends_the_step_with_its_stage(limits: ExportLimits, code: 
     assert caught.value.code == code, caught.value
 
 
-@pytest.mark.parametrize("victim", ["worker", "zygote"])
+@pytest.mark.parametrize("victim", [pytest.param("worker", marks=pytest.mark.long), "zygote"])
 async def test_a_process_that_is_killed_fails_its_export_only(victim: str, forks: ExportForks, tmp_path: Path) -> None:
     def kill(text: str) -> None:
         if text.startswith("building"):

@@ -24,6 +24,7 @@ def without_graph(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_pytorch_is_measured_and_the_graphs_backends_say_why_not(without_graph: Path, tmp_path: Path) -> None:
     what = ("--model", str(without_graph), "--hardware", "cpu,onnxruntime", "--length", "8", "--trust-remote-code")
     much = ("--rounds", "1", "--budget", "400ms", "--precision", "fp32,int8")

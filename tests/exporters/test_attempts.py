@@ -14,13 +14,28 @@ from harness.catalog import ROOT
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="attempts have processes of their own on Linux only")
 
 
-def product(folder: Path, *makers: str, seconds: float = 60) -> dict[str, Any]:
+FAULTY = ("hangs", "is_killed", "crashes", "grows", "raises", "writes_nonsense")
+# Name → seconds for an attempt, and who attempts it.
+ASKED = {
+    **{maker: (15 if maker == "hangs" else 60, [maker]) for maker in FAULTY},
+    "first": (60, ["crashes", "raises", "torchscript", "hangs"]),
+    "furthest": (60, ["raises", "writes_nonsense", "crashes"]),
+    "too_slow": (0.01, ["torchscript"]),
+}
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder of Products by name, and what is told of each; one process attempts them, each in forks of its own."""
+    folder = tmp_path_factory.mktemp("products")
+    for name in ASKED:
+        (folder / name).mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.exporters.trying", str(folder), str(seconds), *makers],
-        cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
+        [sys.executable, "-m", "tests.exporters.trying", str(folder)],
+        input=json.dumps(ASKED), cwd=ROOT, capture_output=True, text=True, check=True,
+        env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
     )  # fmt: skip
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    return folder, json.loads(done.stdout)
 
 
 @linux_only
@@ -36,31 +51,31 @@ def product(folder: Path, *makers: str, seconds: float = 60) -> dict[str, Any]:
     ],
 )
 def test_what_an_exporter_does_is_the_reason_and_the_module_is_kept(
-    maker: str, stage: str, code: str, word: str, tmp_path: Path
+    maker: str, stage: str, code: str, word: str, products: tuple[Path, dict[str, Any]]
 ) -> None:
-    made = product(tmp_path, maker, seconds=15 if maker == "hangs" else 60)
+    folder, made = products[0] / maker, products[1][maker]
     assert (made["lack"]["stage"], made["lack"]["code"]) == (stage, code), made
     assert word in made["lack"]["reason"] and maker in made["lack"]["reason"]
     assert made["onnx"] == [] and made["expected"] == ["last_hidden_state", "pooler_output"]
-    assert (tmp_path / "hf/model.safetensors").is_file() and not (tmp_path / "onnx").exists()
-    assert not (tmp_path / ".making").exists()
+    assert (folder / "hf/model.safetensors").is_file() and not (folder / "onnx").exists()
+    assert not (folder / ".making").exists()
 
 
 @linux_only
-def test_the_first_that_agrees_wins_and_those_before_are_notes(tmp_path: Path) -> None:
-    made = product(tmp_path, "crashes", "raises", "torchscript", "hangs")
+def test_the_first_that_agrees_wins_and_those_before_are_notes(products: tuple[Path, dict[str, Any]]) -> None:
+    made = products[1]["first"]
     assert made["exporter"] == "torchscript" and made["lack"] is None and made["onnx"] == ["fp32"]
     failed = [note.split(":")[0] for note in made["notes"] if " failed: " in note]
     assert failed == ["crashes (only) failed", "raises (only) failed"]
-    assert (tmp_path / "onnx/fp32/model.onnx").is_file()
+    assert (products[0] / "first/onnx/fp32/model.onnx").is_file()
 
 
 @linux_only
-def test_where_all_fail_the_one_that_came_furthest_is_the_reason(tmp_path: Path) -> None:
-    lack = product(tmp_path, "raises", "writes_nonsense", "crashes")["lack"]
+def test_where_all_fail_the_one_that_came_furthest_is_the_reason(products: tuple[Path, dict[str, Any]]) -> None:
+    lack = products[1]["furthest"]["lack"]
     assert lack["code"] == "onnxruntime_refused" and "writes_nonsense" in lack["reason"]
 
 
 @linux_only
-def test_a_build_that_takes_too_long_leaves_nothing(tmp_path: Path) -> None:
-    assert product(tmp_path, "torchscript", seconds=0.01) == {"failed": "build_timeout"}
+def test_a_build_that_takes_too_long_leaves_nothing(products: tuple[Path, dict[str, Any]]) -> None:
+    assert products[1]["too_slow"] == {"failed": "build_timeout"}

@@ -1,6 +1,7 @@
 """Other precisions: made from the fp32 Artifact, of the size they promise, near to its numbers; refusals say why."""
 
 import json
+import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from exporters.quantise import read_tensors
@@ -27,7 +29,12 @@ from tests.exporters.asking import (
 Exports = Callable[[str], Exported]
 MADE = ("fp16", "int8", "int8-static", "int4", "q4f16")
 # How wrong an output of these tiny random models may be, as a cosine: 4 bits keep about one part in fifteen.
-LEAST_COSINE = {"fp16": 0.99999, "int8": 0.999, "int8-static": 0.998, "int4": 0.97, "q4f16": 0.97}
+# An x86 without VNNI sums products of unsigned and signed bytes in pairs of 16 bits, which overflow: there int8-static,
+# whose weights are signed, is less right: 0.9916 (whisper), 0.9930 (t5), 0.9952 (vit) on AVX2.
+_SUMS_IN_16_BITS = platform.machine() in ("x86_64", "AMD64") and not torch.cpu._is_vnni_supported()
+LEAST_COSINE = {
+    "fp16": 0.99999, "int8": 0.999, "int8-static": 0.99 if _SUMS_IN_16_BITS else 0.998, "int4": 0.97, "q4f16": 0.97
+}  # fmt: skip
 SHARE_OF_WEIGHT = {"fp16": 0.5, "int8": 0.25, "int8-static": 0.25, "int4": 0.14, "q4f16": 0.14}
 
 

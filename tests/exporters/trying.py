@@ -1,5 +1,6 @@
-"""`python -m tests.exporters.trying FOLDER SECONDS MAKER…`: the Product of a tiny BERT by exporters that were made up
-for a test, or by a real one, in a process that has not computed; what it lacks, its exporter and its notes as JSON."""
+"""`python -m tests.exporters.trying FOLDER`: Products of a tiny BERT by exporters that were made up for a test, or by a
+real one, in a process that has not computed. On stdin a JSON object: name → [seconds, [maker, …]]; each Product goes
+into the folder of its name. On stdout: name → what it lacks, its exporter and its notes."""
 
 import json
 import os
@@ -81,5 +82,6 @@ def main(folder: Path, seconds: float, names: list[str]) -> dict[str, Any]:
 if __name__ == "__main__":
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    channel.write(json.dumps(main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])))
+    asked = json.load(sys.stdin)
+    channel.write(json.dumps({name: main(Path(sys.argv[1]) / name, *how) for name, how in asked.items()}))
     channel.flush()

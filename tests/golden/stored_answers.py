@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import tarfile
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -50,12 +51,24 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def unpack(folder: Path) -> Path:
+    """The archive's `results`, in that folder."""
+    with tarfile.open(Path(__file__).parent / "stored" / "results.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def run_ids(place: Path) -> dict[str, str]:
+    """FIRST, SECOND … → its run_id."""
+    runs = sorted(path.stem for path in (place / "results" / "harness.journal").glob("*.jsonl"))
+    return dict(zip((FIRST, SECOND, BATCHES, FAILED), runs, strict=False))
+
+
 def answer(name: str, place: Path) -> str:
     """The answer to one question about the database below `place`, without what depends on the moment or the folder;
     JSON is laid out in lines, so that a change is a diff that can be read."""
-    runs = sorted(path.stem for path in (place / "results" / "harness.journal").glob("*.jsonl"))
-    run_ids = dict(zip((FIRST, SECOND, BATCHES, FAILED), runs, strict=False))
-    arguments = [run_ids.get(word, word) for word in COMMANDS[name]]
+    ids = run_ids(place)
+    arguments = [ids.get(word, word) for word in COMMANDS[name]]
     before = Path.cwd()
     os.chdir(place)
     try:

@@ -3,7 +3,6 @@ exported again. The archive and the answers are those of `stored_answers.py`."""
 
 import json
 import platform
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from harness import catalog
 from harness.cli import harness
 from harness.measure import machine
 from harness.steps import reusing, versions
-from tests.golden.stored_answers import COMMANDS, answer
+from tests.golden.stored_answers import COMMANDS, answer, unpack
 
 STORED = Path(__file__).parent / "stored"
 RUN = (
@@ -27,15 +26,13 @@ RUN = (
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the archive's `results`; the tests only read it."""
-    folder = tmp_path_factory.mktemp("stored")
-    _unpack(folder)
-    return folder
+    return unpack(tmp_path_factory.mktemp("stored"))
 
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The machine and the packages of then, in a copy that may change: what is ours is today's."""
-    _unpack(tmp_path)
+    unpack(tmp_path)
     monkeypatch.chdir(tmp_path)
     then = json.loads((STORED / "packages.json").read_text("utf-8"))
     monkeypatch.setattr(catalog, "installed_version", then["python_packages"].get)
@@ -44,11 +41,6 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     here = machine.fingerprint()
     monkeypatch.setattr(reusing, "fingerprint", lambda: {**here, "machine_id": then["machine_id"]})
     yield tmp_path
-
-
-def _unpack(folder: Path) -> None:
-    with tarfile.open(STORED / "results.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
 
 
 def told(*arguments: str) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,27 @@ from harness.core.events import Conversation, Done, Event, Note, Profile, Refuse
 from harness.core.nouns import Artifact, LoopPolicy
 from harness.execute.executor import Assignment, Probes
 from harness.execute.native import NativeExecutor
-from harness.export.cache import ArtifactCache
-from harness.export.process import inspect_model
-from harness.export.request import request_for
 from harness.measure.host import memory_of_tree
 from harness.measure.verify import TOLERANCE, compare
-from harness.plan.cases import make_plan
-from harness.plan.selection import make_selection
 from native.pytorch.options import to_channels_last
 from native.seam import read_tensor
 from tests.making import make_case
 
 SHORT = LoopPolicy(slice_ns=200_000_000, least_time_ns=1_000_000, warm_least_ns=1_000_000)
 Exported = tuple[Artifact, Path]
+Export = Callable[[str], Exported]
 # Of the largest expected magnitude. bf16 has 8 bits of mantissa, int8 7 and a sign, and errors add up over two layers.
 
 
-def exported(name: str, artifacts: Path) -> Exported:
-    flags = {"model": name, "scale": "tiny", "hardware": "cpu"}
-    case = make_plan(make_selection(None, flags), inspect_model).cases[0].case
-    artifact = asyncio.run(ArtifactCache(artifacts).make(request_for(case), lambda text: None))
-    return artifact, artifacts / artifact.digest
+@pytest.fixture(scope="session")
+def exported(shared_artifact: Callable[[dict[str, Any]], Exported]) -> Export:
+    """Architecture or part of diffusers → its tiny Artifact."""
+    return lambda name: shared_artifact({"model": name, "scale": "tiny", "hardware": "cpu"})
 
 
 @pytest.fixture(scope="session")
-def tiny_vit(artifacts: Path) -> Exported:
-    return exported("vit", artifacts)
+def tiny_vit(exported: Export) -> Exported:
+    return exported("vit")
 
 
 def round_of(model: Exported, out: Path, purpose: Any = "timing", **changes: Any) -> Assignment:
@@ -91,9 +87,9 @@ def test_a_precision_is_right_within_what_its_bits_allow(
     [("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("sd-vae-encoder", "fp32"), ("wan-transformer", "fp32")],
 )
 def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
-    artifacts: Path, tmp_path: Path, name: str, precision: str
+    exported: Export, tmp_path: Path, name: str, precision: str
 ) -> None:
-    assignment = round_of(exported(name, artifacts), tmp_path, precision=precision)
+    assignment = round_of(exported(name), tmp_path, precision=precision)
     conversation, _ = hear(assignment)
     assert_right(assignment, conversation)
     assert conversation.hello is not None and "diffusers" in conversation.hello.runtime
@@ -111,8 +107,8 @@ def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_pat
     assert conversation.hello is not None and "torchao" in conversation.hello.runtime
 
 
-def test_int8_is_refused_where_torchao_takes_few_of_the_weights(artifacts: Path, tmp_path: Path) -> None:
-    conversation, _ = hear(round_of(exported("gpt2", artifacts), tmp_path, precision="int8"))
+def test_int8_is_refused_where_torchao_takes_few_of_the_weights(exported: Export, tmp_path: Path) -> None:
+    conversation, _ = hear(round_of(exported("gpt2"), tmp_path, precision="int8"))
     assert isinstance(conversation.last, Refused), conversation.last
     assert "nn.Linear alone" in conversation.last.reason and "Conv1D" in conversation.last.reason
 
