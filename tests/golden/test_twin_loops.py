@@ -149,9 +149,20 @@ scripts = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=scripts)
 def test_the_twins_agree(node: NodeTwin, script: Script) -> None:
+    assert_agree(node, script)
+
+
+@pytest.mark.long
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(script=scripts)
+def test_the_twins_agree_two_hundred_times(node: NodeTwin, script: Script) -> None:
+    assert_agree(node, script)
+
+
+def assert_agree(node: NodeTwin, script: Script) -> None:
     played = both(node, script)
     assert played["stopped_by"] in {"budget", "narrow", "most_samples"}
     assert len(durations(played, "sample")) >= 1

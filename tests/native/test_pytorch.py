@@ -84,7 +84,13 @@ def test_a_precision_is_right_within_what_its_bits_allow(
 
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("sd-vae-encoder", "fp32"), ("wan-transformer", "fp32")],
+    [
+        ("sd-vae-encoder", "fp32"),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("wan-transformer", "fp32"))
+        ),
+    ],
 )
 def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
     exported: Export, tmp_path: Path, name: str, precision: str
@@ -107,12 +113,14 @@ def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_pat
     assert conversation.hello is not None and "torchao" in conversation.hello.runtime
 
 
+@pytest.mark.long
 def test_int8_is_refused_where_torchao_takes_few_of_the_weights(exported: Export, tmp_path: Path) -> None:
     conversation, _ = hear(round_of(exported("gpt2"), tmp_path, precision="int8"))
     assert isinstance(conversation.last, Refused), conversation.last
     assert "nn.Linear alone" in conversation.last.reason and "Conv1D" in conversation.last.reason
 
 
+@pytest.mark.long
 def test_compile_begins_with_an_empty_cache_in_every_round(tiny_bert: Exported, tmp_path: Path) -> None:
     for number in ("1", "2"):
         assignment = round_of(tiny_bert, tmp_path / number, options={"compile": True})
