@@ -1,16 +1,19 @@
 """The tests, as `make test` runs them: `python -m tests` what every commit must pass, `--all` also what is long.
 
-Two passes: what times nothing in two processes at once, then what is marked `serial` alone. What is left of the
-command line goes to pytest. The durations of both are kept in results/tests/durations.json. Exit status: the first
-that is not 0.
+Two passes: what times nothing in two processes at once, then what is marked `serial` alone; what one exports, all find.
+What is left of the command line goes to pytest. The durations of both are kept in results/tests/durations.json. Exit
+status: the first that is not 0.
 """
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from tests.conftest import ARTIFACTS
 from tests.durations import Durations
 
 KEPT = Path("results") / "tests" / "durations.json"
@@ -26,14 +29,15 @@ def main(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--all"]
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     began, codes, seconds = time.monotonic(), [], {}
-    for name, (marked, how) in _PASSES.items():
-        kept = KEPT.with_name(f"durations-{name}.json")
-        kept.unlink(missing_ok=True)
-        expression = marked if everything else f"{marked} and not long"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", expression, f"--durations-file={kept}", *how, *rest]
-        codes.append(subprocess.run(command, check=False).returncode)
-        if kept.exists():
-            seconds[name] = Durations.model_validate_json(kept.read_text("utf-8"))
+    with tempfile.TemporaryDirectory(prefix="artifacts-") as artifacts:
+        for name, (marked, how) in _PASSES.items():
+            kept = KEPT.with_name(f"durations-{name}.json")
+            kept.unlink(missing_ok=True)
+            expression = marked if everything else f"{marked} and not long"
+            command = [sys.executable, "-m", "pytest", "-q", "-m", expression, f"--durations-file={kept}", *how, *rest]
+            codes.append(subprocess.run(command, check=False, env={**os.environ, ARTIFACTS: artifacts}).returncode)
+            if kept.exists():
+                seconds[name] = Durations.model_validate_json(kept.read_text("utf-8"))
     KEPT.write_text(json.dumps({name: each.model_dump() for name, each in seconds.items()}, indent=1) + "\n", "utf-8")
     files = {file: (s, name) for name, each in seconds.items() for file, s in each.files.items()}
     slowest = sorted(files.items(), key=lambda item: -item[1][0])[:10]

@@ -18,6 +18,7 @@ from harness.export.request import digest_of_request, request_for
 from harness.plan.cases import make_plan
 from harness.plan.selection import make_selection
 
+ARTIFACTS = "HARNESS_TESTS_ARTIFACTS"  # set by `python -m tests`: a folder
 pytest_plugins = ("tests.durations", "pytester")
 
 
@@ -39,11 +40,9 @@ def environment_of_the_test() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of Artifacts that lasts for the session; the processes of a parallel run share it."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "artifacts"
-    folder.mkdir(exist_ok=True)
-    return folder
+    """A folder of Artifacts that all processes of `python -m tests` share, or that lasts for this session alone."""
+    given = os.environ.get(ARTIFACTS)
+    return Path(given) if given else tmp_path_factory.mktemp("artifacts")
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,9 @@ def assert_found_out(outcome: Outcome, audit: Audit, cheat: str) -> None:
                for line in audit_lines(outcome.results, {outcome.results[0][1].case_id: audit}))  # fmt: skip
 
 
-@pytest.mark.parametrize("hardware", ["cpu", "onnxruntime", "openvino", "wasm"])
+@pytest.mark.parametrize(
+    "hardware", ["onnxruntime", "wasm", *(pytest.param(each, marks=pytest.mark.long) for each in ("cpu", "openvino"))]
+)
 def test_an_honest_backend_passes(
     hardware: str, tmp_path: Path, artifacts: Path, tiny_bert: tuple[Artifact, Path]
 ) -> None:
@@ -68,7 +70,14 @@ def test_an_honest_backend_passes(
 
 
 @pytest.mark.parametrize(
-    ("cheat", "check"), [("cache", "caching"), ("stale", "caching"), ("answers", "outputs"), ("clock", "clock")]
+    ("cheat", "check"),
+    [
+        ("clock", "clock"),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (("cache", "caching"), ("stale", "caching"), ("answers", "outputs"))
+        ),
+    ],
 )
 def test_a_native_backend_that_cheats_is_found_out(
     cheat: str, check: str, tmp_path: Path, artifacts: Path, tiny_bert: tuple[Artifact, Path]
@@ -76,7 +85,13 @@ def test_a_native_backend_that_cheats_is_found_out(
     assert_found_out(*audited(tmp_path, artifacts, "cheating", option={"cheat": cheat}), check)
 
 
-@pytest.mark.parametrize(("cheat", "check"), [("cache", "caching"), ("answers", "outputs"), ("clock", "clock")])
+@pytest.mark.parametrize(
+    ("cheat", "check"),
+    [
+        ("answers", "outputs"),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in (("cache", "caching"), ("clock", "clock"))),
+    ],
+)
 def test_a_page_that_cheats_is_found_out(
     cheat: str, check: str, tmp_path: Path, artifacts: Path, tiny_bert: tuple[Artifact, Path]
 ) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import psutil
 import pytest
 from onnx import TensorProto, helper
 
-QUICK = ("--rounds", "2", "--budget", "600ms")
+from tests.e2e.asked import answered
+
+QUICK = ("--rounds", "2", "--budget", "600ms", "--isolation", "zygote")  # PyTorch is imported once for all Rounds
+TINY = ("--model", "bert", "--scale", "tiny", "--length", "16")
 
 
 def harness(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -30,11 +34,12 @@ def told(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, with_tiny_bert: Callable[[Path], Path]) -> Path:
     """A folder in which one run was made: tiny BERT on two native platforms, and one that cannot be."""
-    folder = tmp_path_factory.mktemp("place")
-    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "cpu,onnxruntime")
-    done = harness("run", *selection, "--precision", "fp32,bf16", *QUICK, "--json", cwd=folder)
+    folder = with_tiny_bert(tmp_path_factory.mktemp("place"))
+    done = harness(
+        "run", *TINY, "--hardware", "cpu,onnxruntime", "--precision", "fp32,bf16", *QUICK, "--json", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     (folder / "first.json").write_text(done.stdout)
     return folder
@@ -64,10 +69,9 @@ def test_every_point_is_in_the_answer_and_what_ran_is_right(place: Path) -> None
             assert "bf16" in case["reason"]
 
 
-def test_the_second_run_exports_nothing(place: Path) -> None:
-    assert first_run(place)["exported"] == 1
-    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "onnxruntime")
-    again = told(harness("run", *selection, *QUICK, "--json", cwd=place))
+def test_what_is_there_is_not_exported_and_a_case_keeps_its_name(place: Path) -> None:
+    assert first_run(place)["exported"] == 0
+    again = told(harness("run", *TINY, "--hardware", "onnxruntime", *QUICK, "--json", cwd=place))
     assert again["exported"] == 0
     before = next(c for c in first_run(place)["cases"] if c["platform"] == "onnxruntime" and c["precision"] == "fp32")
     assert again["cases"][0]["case_id"] == before["case_id"]
@@ -77,8 +81,11 @@ def test_a_damaged_artifact_is_made_again(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "results" / "artifacts", tmp_path / "results" / "artifacts")
     graph = next((tmp_path / "results" / "artifacts").glob("*/onnx/fp32/model.onnx"))
     graph.write_bytes(graph.read_bytes()[:-1] + b"\x00")
-    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "onnxruntime")
-    assert told(harness("run", *selection, *QUICK, "--json", cwd=tmp_path))["exported"] == 1
+    for exported in (1, 0):
+        assert (
+            told(harness("run", *TINY, "--hardware", "onnxruntime", *QUICK, "--json", cwd=tmp_path))["exported"]
+            == exported
+        )
 
 
 def test_show_says_what_run_said(place: Path) -> None:
@@ -96,11 +103,10 @@ def test_show_says_what_run_said(place: Path) -> None:
 
 def test_strict_measures_nothing_on_a_noisy_machine(place: Path) -> None:
     before = set((place / "results" / "harness.journal").glob("*.jsonl"))
-    selection = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "onnxruntime")
     # A child of ours and so a stranger to the harness, as any other program is.
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
-            done = harness("run", *selection, *QUICK, "--quiet", "strict", "--json", cwd=place)
+            done = harness("run", *TINY, "--hardware", "onnxruntime", *QUICK, "--quiet", "strict", "--json", cwd=place)
         finally:
             busy.kill()
     assert done.returncode == 2
@@ -145,11 +151,14 @@ def test_query_and_rebuild_give_the_same_rows(place: Path, tmp_path: Path) -> No
     ],
 )
 def test_a_users_mistake_is_exit_2_with_a_sentence(place: Path, arguments: tuple[str, ...], code: str) -> None:
-    done = harness(*arguments, "--json", cwd=place)
-    assert done.returncode == 2
-    said = told(done)["error"]
+    said = answered(place, *arguments, exit_code=2)["error"]
     assert said["code"] in (code, "model_not_found" if code == "hub_unreachable" else code)
     assert said["message"]
+
+
+def test_a_mistake_ends_a_real_process_with_2_and_no_traceback(place: Path) -> None:
+    done = harness("run", "--model", "brt", "--json", cwd=place)
+    assert (done.returncode, told(done)["error"]["code"]) == (2, "unknown_model")
     assert "Traceback" not in done.stderr
 
 
@@ -160,21 +169,21 @@ def test_no_arguments_give_examples_and_version_a_version(tmp_path: Path) -> Non
 
 def test_plan_runs_nothing_and_its_spec_asks_for_the_same(tmp_path: Path) -> None:
     flags = ("--model", "bert,vit", "--scale", "tiny", "--hardware", "onnxruntime,webgpu", "--batch-size", "1,2")
-    planned = told(harness("plan", *flags, "--out", "spec.toml", "--json", cwd=tmp_path))
+    planned = answered(tmp_path, "plan", *flags, "--out", "spec.toml")
     again = ("--model", "bert", "--model", "vit", *flags[2:])
-    assert told(harness("plan", *again, "--json", cwd=tmp_path)) == planned
+    assert answered(tmp_path, "plan", *again) == planned
     assert len(planned["cases"]) == 8
     assert not (tmp_path / "results").exists()
-    assert told(harness("plan", "spec.toml", "--json", cwd=tmp_path)) == planned
+    assert answered(tmp_path, "plan", "spec.toml") == planned
 
 
 def test_a_plan_names_the_exact_versions_and_refuses_what_nobody_published(tmp_path: Path) -> None:
     flags = ("--model", "bert", "--scale", "tiny", "--hardware", "wasm")
     asked = ("--browser", "chromium@147", "--runtime", "onnxruntime-web@1.29")
-    (point,) = told(harness("plan", *flags, *asked, "--json", cwd=tmp_path))["cases"]
+    (point,) = answered(tmp_path, "plan", *flags, *asked)["cases"]
     assert point["runtime"] == "onnxruntime-web@1.29.0" and point["browser_version"].startswith("147.0.")
-    done = harness("plan", *flags, "--browser", "chromium@999", "--json", cwd=tmp_path)
-    assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "unknown_version"
+    refused = answered(tmp_path, "plan", *flags, "--browser", "chromium@999", exit_code=2)
+    assert refused["error"]["code"] == "unknown_version"
 
 
 def make_graph(path: Path) -> None:
@@ -216,9 +225,12 @@ def test_a_broken_graph_and_an_unknown_dimension_fail_with_one_sentence(tmp_path
 @pytest.mark.serial  # it looks at all processes of the machine
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to groups otherwise on Windows")
 @pytest.mark.parametrize("hardware", ["noop,onnxruntime", "noop_web,wasm"])
-def test_ctrl_c_keeps_what_was_measured_and_exits_130(place: Path, hardware: str) -> None:
+def test_ctrl_c_keeps_what_was_measured_and_exits_130(
+    tmp_path: Path, with_tiny_bert: Callable[[Path], Path], hardware: str
+) -> None:
     """As a terminal sends it: to every process of the foreground group, the browser's driver too."""
-    arguments = ["run", "--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", hardware]
+    place = with_tiny_bert(tmp_path)
+    arguments = ["run", *TINY, "--hardware", hardware]
     with subprocess.Popen(
         [sys.executable, "-m", "harness", *arguments, "--rounds", "50", "--budget", "60s"],
         cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -196,4 +196,6 @@ def test_trends_of_what_was_measured(tmp_path: Path) -> None:
     assert told("trends", "--since", "1", db=db)["trends"] == found["trends"]
     assert told("trends", "--since", "0.000000001", db=db)["trends"] == []
     table = said("trends", db=db).stdout
-    assert "▁" in table and "█" in table and "no version that is known of changed" in table
+    assert "▁" in table and "█" in table
+    # Where a line is folded hangs on the length of the runs' names.
+    assert "no version that is known of changed" in " ".join(table.split())

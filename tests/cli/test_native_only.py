@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.catalog import ROOT
 
-SELECTION = ("--model", "bert", "--scale", "tiny", "--length", "8", "--hardware", "cpu,onnxruntime")
+SELECTION = ("--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "cpu,onnxruntime")
 # As if none were installed: whoever imports one fails as it does then, and whoever looks for one finds none.
 WITHOUT = """
 import sys
@@ -49,7 +50,12 @@ def test_the_environment_is_as_bare_as_it_claims(tmp_path: Path, bare: dict[str,
         assert done.returncode == 1 and b"ModuleNotFoundError" in done.stderr
 
 
-def test_a_native_plan_and_run_need_nothing_of_the_web(tmp_path: Path, bare: dict[str, str]) -> None:
+@pytest.mark.parametrize("exported", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_a_native_plan_and_run_need_nothing_of_the_web(
+    tmp_path: Path, bare: dict[str, str], with_tiny_bert: Callable[[Path], Path], exported: bool
+) -> None:
+    if exported:
+        with_tiny_bert(tmp_path)
     planned = harness("plan", *SELECTION, "--json", cwd=tmp_path, env=bare)
     assert planned.returncode == 0, planned.stderr
     points = json.loads(planned.stdout)["cases"]
@@ -59,6 +65,7 @@ def test_a_native_plan_and_run_need_nothing_of_the_web(tmp_path: Path, bare: dic
     run = harness("run", *SELECTION, "--rounds", "1", "--budget", "300ms", "--json", cwd=tmp_path, env=bare)
     assert run.returncode == 0, run.stderr
     told: Any = json.loads(run.stdout)
+    assert told["exported"] == int(not exported)
     assert [(case["platform"], case["outcome"]) for case in told["cases"]] == [("cpu", "ok"), ("onnxruntime", "ok")]
     assert all(case["correct"]["checked"] for case in told["cases"])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from harness import catalog
 from harness.core.events import Conversation, Done, Failed, Hello, Refused
-from harness.core.nouns import Artifact, LoopPolicy, PlannedCase, Policy
+from harness.core.nouns import Artifact, Isolation, LoopPolicy, PlannedCase, Policy
 from harness.core.rounds import Round, Verdict
 from harness.execute.executor import Assignment, Executor, Probes
 from harness.execute.native import NativeExecutor
@@ -28,21 +29,38 @@ PAGE = [
 SHORT = LoopPolicy(slice_ns=1_000_000_000, least_time_ns=10_000_000)
 
 
-async def converse(executor: Executor, assignment: Assignment) -> Conversation:
-    conversation = Conversation()
-    async for event in executor.execute(assignment):
-        conversation.accept(event)
-    await executor.close()
-    return conversation
+Converse = Callable[[Assignment], Conversation]
 
 
-def assignment_for(backend: str, platform: str, artifact: Artifact, folder: Path, out: Path) -> Assignment:
+@pytest.fixture(scope="module")
+def converse() -> Iterator[Converse]:
+    """What came of a Round, in a worker or a page of its own; imports, and the browser, are those of the one before."""
+
+    async def listen(assignment: Assignment) -> Conversation:
+        conversation = Conversation()
+        async for event in executors[catalog.backends()[assignment.case.backend].side].execute(assignment):
+            conversation.accept(event)
+        return conversation
+
+    with asyncio.Runner() as runner:
+        executors: dict[str, Executor] = {
+            "native": NativeExecutor(Probes(memory_of_tree)),
+            "page": PageExecutor(Probes(memory_of_tree)),
+        }
+        yield lambda assignment: runner.run(listen(assignment))
+        for executor in executors.values():
+            runner.run(executor.close())
+
+
+def assignment_for(
+    backend: str, platform: str, artifact: Artifact, folder: Path, out: Path, isolation: Isolation = "process"
+) -> Assignment:
     known = catalog.backends()[backend]
     browser = "chromium" if known.side == "page" else None
     device = known.platforms[platform].devices[0]
     case = make_case(
         model=artifact.model, task=artifact.task, backend=backend, platform=platform, device=device, browser=browser,
-        length=artifact.length, threads=2,
+        length=artifact.length, threads=2, isolation=isolation,
     )  # fmt: skip
     return Assignment("round", case, artifact, folder, out, SHORT, silence_limit_s=120)
 
@@ -63,12 +81,12 @@ def assert_right(conversation: Conversation, assignment: Assignment) -> None:
 
 @pytest.mark.parametrize("name", NATIVE)
 def test_a_native_backend_runs_a_model_and_is_right(
-    name: str, tiny_bert: tuple[Artifact, Path], tmp_path: Path
+    name: str, converse: Converse, tiny_bert: tuple[Artifact, Path], tmp_path: Path
 ) -> None:
     artifact, folder = tiny_bert
     platform = next(iter(catalog.backends()[name].platforms))
-    assignment = assignment_for(name, platform, artifact, folder, tmp_path)
-    conversation = asyncio.run(converse(NativeExecutor(Probes(memory_of_tree)), assignment))
+    assignment = assignment_for(name, platform, artifact, folder, tmp_path, "zygote")
+    conversation = converse(assignment)
     assert_right(conversation, assignment)
     assert conversation.hello is not None
     assert set(catalog.backends()[name].packages) <= set(conversation.hello.runtime)
@@ -76,17 +94,19 @@ def test_a_native_backend_runs_a_model_and_is_right(
 
 @pytest.mark.parametrize(("name", "platform"), PAGE)
 def test_a_page_backend_runs_a_model_and_is_right(
-    name: str, platform: str, tiny_bert: tuple[Artifact, Path], tmp_path: Path
+    name: str, platform: str, converse: Converse, tiny_bert: tuple[Artifact, Path], tmp_path: Path
 ) -> None:
     artifact, folder = tiny_bert
-    assignment = assignment_for(name, platform, artifact, folder, tmp_path)
-    conversation = asyncio.run(converse(PageExecutor(Probes(memory_of_tree)), assignment))
+    assignment = assignment_for(name, platform, artifact, folder, tmp_path, "zygote")
+    conversation = converse(assignment)
     assert_right(conversation, assignment)
     assert conversation.hello is not None and conversation.hello.provenance["isolated"] is True
 
 
 @pytest.mark.parametrize("name", [name for name in NATIVE if catalog.backends()[name].formats != ("any",)])
-def test_a_native_backend_says_why_it_cannot_load(name: str, tiny_bert: tuple[Artifact, Path], tmp_path: Path) -> None:
+def test_a_native_backend_says_why_it_cannot_load(
+    name: str, converse: Converse, tiny_bert: tuple[Artifact, Path], tmp_path: Path
+) -> None:
     artifact, _ = tiny_bert
     broken = tmp_path / "broken"
     for file in artifact.files:
@@ -95,8 +115,8 @@ def test_a_native_backend_says_why_it_cannot_load(name: str, tiny_bert: tuple[Ar
     for tensor in artifact.inputs:
         np.zeros(tensor.shape, tensor.dtype).tofile(broken / tensor.file)
     platform = next(iter(catalog.backends()[name].platforms))
-    assignment = assignment_for(name, platform, artifact, broken, tmp_path / "out")
-    conversation = asyncio.run(converse(NativeExecutor(Probes(memory_of_tree)), assignment))
+    assignment = assignment_for(name, platform, artifact, broken, tmp_path / "out", "zygote")
+    conversation = converse(assignment)
     assert isinstance(conversation.last, Failed)
     assert (conversation.last.code, bool(conversation.last.reason)) == ("load_failed", True)
 

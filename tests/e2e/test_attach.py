@@ -155,6 +155,7 @@ def test_what_cannot_be_is_the_users_mistake(place: Path, options: tuple[str, ..
         assert run.answer(code=2)["error"]["code"] == code
 
 
+@pytest.mark.long
 def test_a_page_opened_by_hand_reproduces_the_round_and_nothing_is_stored(place: Path) -> None:
     """In a browser that nobody launched, and again when it is loaded again."""
     with attaching(place, "--by-hand", "--rounds", "1", "--budget", "300ms") as run:

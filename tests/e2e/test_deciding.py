@@ -69,6 +69,7 @@ def test_rounds_in_turn_decide_what_was_undecided(folder: Path) -> None:
     assert harness(folder, "show")["run_id"] == harness(folder, "baseline", "list")["baselines"]["main"]
 
 
+@pytest.mark.long
 def test_a_run_until_decided_shows_what_it_decided(folder: Path) -> None:
     chains = "./20/chain20.onnx,./80/chain80.onnx"
     asked = ["--model", chains, "--hardware", "onnxruntime", "--until-decided", "--budget", "6s", "--quiet", "off"]

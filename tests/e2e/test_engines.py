@@ -104,6 +104,7 @@ def agree(clocks: dict[str, Any]) -> bool:
     return bool(abs(every["slope"] / every["timestamp"] - 1) < 0.2 and 1.6 < doubled < 2.4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("browser", ENGINES[:3])
 def test_the_clocks_agree_on_a_kernel_of_known_cost(gpu_clocks: dict[str, Any], browser: str) -> None:
     clocks = gpu_clocks[browser]
@@ -112,16 +113,19 @@ def test_the_clocks_agree_on_a_kernel_of_known_cost(gpu_clocks: dict[str, Any], 
     assert agree(clocks), clocks
 
 
+@pytest.mark.long
 def test_firefox_is_believed_by_its_slope(gpu_clocks: dict[str, Any]) -> None:
     clocks = gpu_clocks["firefox"]
     assert clocks["verdict"] == "slope" and "the wait itself takes" in clocks["why"], clocks
     assert clocks["all_ms"]["await"] >= 100 * 0.99  # a coarse clock may show a little less
 
 
+@pytest.mark.long
 def test_a_browser_without_a_gpu_has_no_clocks_to_calibrate(gpu_clocks: dict[str, Any]) -> None:
     assert gpu_clocks["webkitgtk"] is None
 
 
+@pytest.mark.long
 def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path, with_tiny_bert: Callable[[Path], Path]) -> None:
     asked = [
         "--model",
@@ -148,6 +152,7 @@ def test_a_matrix_has_a_cell_for_every_point(tmp_path: Path, with_tiny_bert: Cal
         assert (gone["outcome"], gone["stage"]) == ("unsupported", "start") and "safaridriver" in gone["reason"]
 
 
+@pytest.mark.long
 def test_warm_is_the_second_load_in_the_same_profile(tmp_path: Path, with_tiny_bert: Callable[[Path], Path]) -> None:
     asked = ["--model", "bert", "--scale", "tiny", "--length", "16", "--hardware", "wasm", "--cache", "warm"]
     engines = ["--browser", "chromium,firefox,webkitgtk", "--rounds", "1", "--budget", "500ms"]

@@ -13,7 +13,7 @@ from harness import catalog
 from harness.execute.finding import find
 from harness.show.report.as_html import as_html
 from harness.show.report.comparison import comparison_report
-from tests.e2e.asked import harness
+from tests.e2e.asked import answered, harness
 from tests.golden.stored_answers import BATCHES, FIRST, SECOND, run_ids, unpack
 from tests.show.report.made_up import many, sides, without_numbers
 from tests.store.made_up_results import case_of
@@ -77,7 +77,7 @@ async def test_each_kind_opens_without_an_error_and_its_drawings_have_marks(
 ) -> None:
     about = KINDS[kind]
     named = [] if about is None else [run_ids(measured)[about]]
-    told = harness(measured, "report", kind, *named, "--format", "html")
+    told = answered(measured, "report", kind, *named, "--format", "html")
     file = Path(told["file"])
     assert file == measured / "results" / "reports" / f"{'-'.join([kind, *named])}.html"
     page = await opened(tab, file)
@@ -93,7 +93,7 @@ async def test_each_kind_opens_without_an_error_and_its_drawings_have_marks(
 async def test_the_filter_hides_rows_of_all_tables_and_a_link_to_a_hidden_row_still_leads_there(
     measured: Path, tab: Page
 ) -> None:
-    harness(measured, "report", "comparison", second(measured), "--out", "c.html")
+    answered(measured, "report", "comparison", second(measured), "--out", "c.html")
     page = await opened(tab, measured / "c.html")
     everything = len(await shown(page))
     assert everything == 8
@@ -109,7 +109,7 @@ async def test_the_filter_hides_rows_of_all_tables_and_a_link_to_a_hidden_row_st
 
 
 async def test_a_column_sorts_both_ways_by_its_numbers_also_by_keyboard(measured: Path, tab: Page) -> None:
-    told = harness(measured, "report", "comparison", second(measured), "--out", "c.html")
+    told = answered(measured, "report", "comparison", second(measured), "--out", "c.html")
     page = await opened(tab, measured / "c.html")
     latencies = [row["latency_median_ms"] for row in told["tables"]["results"]]
     known = sorted(latency for latency in latencies if latency is not None)
@@ -127,7 +127,7 @@ async def test_a_column_sorts_both_ways_by_its_numbers_also_by_keyboard(measured
 
 
 async def test_a_click_on_a_mark_goes_to_where_its_number_comes_from(measured: Path, tab: Page) -> None:
-    harness(measured, "report", "comparison", second(measured), "--hardware", "onnxruntime,wasm", "--out", "b.html")
+    answered(measured, "report", "comparison", second(measured), "--hardware", "onnxruntime,wasm", "--out", "b.html")
     page = await opened(tab, measured / "b.html")
     mark = page.locator(".drawing svg .mark-rect path, .drawing svg .mark-symbol path").first
     await mark.evaluate("(mark) => mark.scrollIntoView({ block: 'center' })")
@@ -170,10 +170,10 @@ def test_text_formats_go_to_stdout_and_know_only_what_was_asked_for(measured: Pa
 
 
 def test_a_user_s_mistakes_are_said_with_the_next_step(measured: Path) -> None:
-    assert harness(measured, "report", exit_code=2)["error"]["code"] == "usage"
-    nothing = harness(measured, "report", "comparison", "--model", "gpt2", exit_code=2)
+    assert answered(measured, "report", exit_code=2)["error"]["code"] == "usage"
+    nothing = answered(measured, "report", "comparison", "--model", "gpt2", exit_code=2)
     assert nothing["error"]["code"] == "nothing_to_report"
-    assert harness(measured, "report", "run", "nope", exit_code=2)["error"]["code"] == "unknown_run"
+    assert answered(measured, "report", "run", "nope", exit_code=2)["error"]["code"] == "unknown_run"
 
 
 def report(folder: Path, *arguments: str) -> Any:

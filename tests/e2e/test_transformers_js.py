@@ -68,11 +68,7 @@ def answered(
     return conversation, judge(artifact, folder, conversation.outputs, out, case)
 
 
-# At every commit on wasm: a software GPU takes long for a whole model.
-PLATFORMS = ("wasm", pytest.param("webgpu", marks=pytest.mark.long))
-
-
-@pytest.fixture(scope="module", params=PLATFORMS)
+@pytest.fixture(scope="module", params=("wasm", "webgpu"))
 def minilm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Backend → case of the pretrained MiniLM on one platform."""
     selection = [
@@ -88,6 +84,7 @@ def minilm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return {case["backend"]: case for case in json.loads(done.stdout)["cases"]}
 
 
+@pytest.mark.long
 def test_embeddings_are_right_beside_the_raw_session(minilm: dict[str, Any]) -> None:
     for backend in ("ort_web", "transformers_js"):
         case = minilm[backend]
@@ -102,6 +99,7 @@ def test_embeddings_are_right_beside_the_raw_session(minilm: dict[str, Any]) -> 
     assert raw["fallback_share"] is not None
 
 
+@pytest.mark.long
 def test_the_parts_make_up_the_latency(minilm: dict[str, Any]) -> None:
     piped = minilm["transformers_js"]["metrics"]
     parts = [piped[name] for name in PARTS]
@@ -111,7 +109,11 @@ def test_the_parts_make_up_the_latency(minilm: dict[str, Any]) -> None:
     assert [raw[name] for name in PARTS] == [None] * 3, "a raw session has no such parts"
 
 
-@pytest.mark.parametrize(("model", "task"), [("bert", "text-classification"), ("vit", "image-classification")])
+IMAGES = ("vit", "image-classification")
+TEXTS = ("bert", "text-classification")  # at every commit
+
+
+@pytest.mark.parametrize(("model", "task"), [TEXTS, pytest.param(*IMAGES, marks=pytest.mark.long)])
 def test_scores_are_right(made: Made, tmp_path: Path, model: str, task: str) -> None:
     conversation, verdict = answered(*made(model, task), tmp_path)
     assert verdict is not None, conversation.last
@@ -136,7 +138,7 @@ def shift_colours(hf: Path) -> None:
 
 @pytest.mark.parametrize(
     ("model", "task", "spoil"),
-    [("bert", "text-classification", swap_words), ("vit", "image-classification", shift_colours)],
+    [(*TEXTS, swap_words), pytest.param(*IMAGES, shift_colours, marks=pytest.mark.long)],
 )
 def test_a_wrong_tokenizer_or_processor_is_a_wrong_answer(
     made: Made, tmp_path: Path, model: str, task: str, spoil: Callable[[Path], None]
@@ -150,9 +152,10 @@ def test_a_wrong_tokenizer_or_processor_is_a_wrong_answer(
     assert not verdict.passed and verdict.checked and "off by" in str(verdict.reason)
 
 
+@pytest.mark.long
 def test_a_cut_text_is_a_wrong_answer_and_said(made: Made, tmp_path: Path) -> None:
     """transformers.js 4.3.1 cuts off [SEP] with the rest, transformers keeps it. Once it is mended, so is this."""
-    artifact, folder = made("bert", "text-classification", length=8)
+    artifact, folder = made(*TEXTS, length=8)
     told: list[Event] = []
     _, verdict = answered(artifact, folder, tmp_path, told)
     assert verdict is not None and not verdict.passed
@@ -160,7 +163,7 @@ def test_a_cut_text_is_a_wrong_answer_and_said(made: Made, tmp_path: Path) -> No
 
 
 def test_without_a_pipeline_the_page_says_why(made: Made, tmp_path: Path) -> None:
-    artifact, folder = made("vit", "image-classification")
+    artifact, folder = made(*TEXTS)
     without = artifact.model_copy(update={"pipeline": None, "notes": ("no pipeline: the reason",)})
     conversation, _ = answered(without, folder, tmp_path)
     assert conversation.last == Refused(reason="no pipeline: the reason")

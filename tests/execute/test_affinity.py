@@ -23,8 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems t
     ("backend", "platform", "isolation"),
     [
         ("onnxruntime", "onnxruntime", "process"), ("onnxruntime", "onnxruntime", "zygote"),
-        ("pytorch", "cpu", "zygote"),
-        pytest.param("pytorch", "cpu", "process", marks=pytest.mark.long),
+        *(pytest.param("pytorch", "cpu", each, marks=pytest.mark.long) for each in ("process", "zygote")),
     ],
 )  # fmt: skip
 async def test_every_thread_keeps_to_the_cpus(

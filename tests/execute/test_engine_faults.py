@@ -88,8 +88,13 @@ def long_but(names: set[str], fault: tuple[object, ...]) -> tuple[pytest.MarkDec
 def cases(
     table: Mapping[str, Sequence[tuple[object, ...]]], common: Sequence[tuple[object, ...]], always: set[str]
 ) -> list[ParameterSet]:
-    """Each engine with its own faults, and with the common ones, of which those that `always` names are not long."""
-    own = [pytest.param(engine, *each) for engine in ENGINES for each in table[engine]]
+    """Each engine with its own faults, of which all but the first are long, and with the common ones, of which those
+    that `always` names are not."""
+    own = [
+        pytest.param(engine, *each, marks=[pytest.mark.long] * (place > 0))
+        for engine in ENGINES
+        for place, each in enumerate(table[engine])
+    ]
     return own + [pytest.param(engine, *each, marks=long_but(always, each)) for engine in ENGINES for each in common]
 
 
@@ -105,7 +110,9 @@ def test_a_fault_in_the_page_has_its_code_and_its_words(
     assert len([event for event in events if event.event == "hello"]) == 1, "a Round begins once"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", [pytest.param(each, marks=[pytest.mark.long] * (each == "firefox")) for each in ENGINES]
+)
 @pytest.mark.parametrize("fault", ["hang", pytest.param("silent", marks=pytest.mark.long)])
 def test_a_page_that_gets_nowhere_is_ended(
     rounds_in: Callable[[str], Rounds], tmp_path: Path, engine: str, fault: str
@@ -127,7 +134,7 @@ def test_a_browser_that_is_ended_while_it_starts_leaves_nothing(
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(each, marks=long_but({"alert", "cut"}, (each,)))
+        pytest.param(each, marks=long_but({"alert"}, (each,)))
         for each in (*HARMLESS, "cut", "console_flood")
         if each != "close"
     ],
@@ -139,9 +146,7 @@ def test_what_asks_a_person_or_makes_noise_does_not_stop_a_round(
     assert isinstance(conversation.last, Done), conversation.last
 
 
-@pytest.mark.parametrize(
-    ("engine", "kind", "number", "fault", "code", "word"), cases(OUTSIDE, DIES_OR_STOPS, {"browser_ended"})
-)
+@pytest.mark.parametrize(("engine", "kind", "number", "fault", "code", "word"), cases(OUTSIDE, DIES_OR_STOPS, set()))
 def test_a_process_that_dies_or_stops_fails_its_round_only(
     rounds_in: Callable[[str], Rounds], tmp_path: Path,
     engine: str, kind: str, number: signal.Signals, fault: str | None, code: str, word: str,
@@ -172,7 +177,7 @@ async def last_word(folder: Path, **limits: float) -> object:
         await executor.close()
 
 
-@pytest.mark.parametrize("script", ["exec sleep 1000", "exit 3"])
+@pytest.mark.parametrize("script", ["exit 3", pytest.param("exec sleep 1000", marks=pytest.mark.long)])
 def test_a_webdriver_that_does_not_answer_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:

@@ -64,7 +64,7 @@ class Done:
         return self.results[fault.case(length=length, isolation=self.isolation).case_id]
 
 
-@pytest.fixture(scope="module", params=["process", "zygote"])
+@pytest.fixture(scope="module", params=["zygote", pytest.param("process", marks=pytest.mark.long)])
 def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     """All faults in one Run, in random order: each is the Round after another."""
     isolation = request.param

@@ -109,7 +109,13 @@ IN_THE_PAGE = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "at", "code", "word"), IN_THE_PAGE)
+OFTEN = ("timer_error", "reload", "garbage", "cut_for_good", "lost_webgpu", "memory_wasm")  # at every commit
+
+
+@pytest.mark.parametrize(
+    ("fault", "at", "code", "word"),
+    [pytest.param(*each, marks=[pytest.mark.long] * (each[0] not in OFTEN)) for each in IN_THE_PAGE],
+)
 def test_a_fault_in_the_page_has_its_code_and_its_words(
     rounds: Rounds, tmp_path: Path, fault: str, at: str, code: str, word: str
 ) -> None:
@@ -118,6 +124,7 @@ def test_a_fault_in_the_page_has_its_code_and_its_words(
     assert len([event for event in events if event.event == "hello"]) == 1, "a Round begins once"
 
 
+@pytest.mark.long
 def test_a_page_that_uses_up_its_memory_crashes(
     rounds: Rounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +135,7 @@ def test_a_page_that_uses_up_its_memory_crashes(
     assert_failed(conversation, "page_crashed", "also when a script has used up its memory")
 
 
-@pytest.mark.parametrize("fault", ["hang", "silent"])
+@pytest.mark.parametrize("fault", ["hang", pytest.param("silent", marks=pytest.mark.long)])
 def test_a_page_that_gets_nowhere_is_ended(rounds: Rounds, tmp_path: Path, fault: str) -> None:
     events, conversation = rounds(tmp_path, LONG, fault=fault, silence_s=4)
     assert_failed(conversation, "silence", "no progress for 4 s")
@@ -138,7 +145,10 @@ def test_a_page_that_gets_nowhere_is_ended(rounds: Rounds, tmp_path: Path, fault
 HARMLESS = ("alert", "confirm", "prompt", "before_unload", "download", "popup", "close", "console_long")
 
 
-@pytest.mark.parametrize("fault", HARMLESS)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(each, marks=[pytest.mark.long] * (each not in ("alert", "download", "popup"))) for each in HARMLESS],
+)
 def test_what_asks_a_person_or_makes_noise_does_not_stop_a_round(rounds: Rounds, tmp_path: Path, fault: str) -> None:
     events, conversation = rounds(tmp_path, fault=fault, at="load")
     assert isinstance(conversation.last, Done), conversation.last
@@ -148,6 +158,7 @@ def test_what_asks_a_person_or_makes_noise_does_not_stop_a_round(rounds: Rounds,
     assert all(len(line) <= 1000 for line in lines)
 
 
+@pytest.mark.long
 def test_of_a_flooded_console_the_first_lines_are_kept(rounds: Rounds, tmp_path: Path) -> None:
     events, conversation = rounds(tmp_path, fault="console_flood", at="load")
     assert isinstance(conversation.last, Done), conversation.last
@@ -158,7 +169,11 @@ def test_of_a_flooded_console_the_first_lines_are_kept(rounds: Rounds, tmp_path:
 
 @pytest.mark.parametrize(
     ("fault", "word"),
-    [("short_outputs", "too few or too many"), ("long_outputs", "too few or"), ("undelivered", "too few")],
+    [
+        ("short_outputs", "too few or too many"),
+        pytest.param("long_outputs", "too few or", marks=pytest.mark.long),
+        pytest.param("undelivered", "too few", marks=pytest.mark.long),
+    ],
 )
 def test_outputs_that_are_not_there_do_not_pass_the_judge(
     rounds: Rounds, tmp_path: Path, fault: str, word: str
@@ -172,7 +187,7 @@ def test_outputs_that_are_not_there_do_not_pass_the_judge(
     assert not verdict.passed and verdict.reason and word in verdict.reason
 
 
-@pytest.mark.parametrize("side", ["page", "server"])
+@pytest.mark.parametrize("side", ["server", pytest.param("page", marks=pytest.mark.long)])
 def test_a_cut_line_neither_loses_nor_doubles_anything(
     rounds: Rounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
 ) -> None:
@@ -233,7 +248,10 @@ def meddle_with(kind: str, number: signal.Signals) -> Meddle:
     return meddle
 
 
-@pytest.mark.parametrize(("kind", "number", "fault", "code", "word"), OUTSIDE)
+@pytest.mark.parametrize(
+    ("kind", "number", "fault", "code", "word"),
+    [pytest.param(*each, marks=[pytest.mark.long] * (each[1] == signal.SIGSTOP or bool(each[2]))) for each in OUTSIDE],
+)
 def test_a_process_that_dies_or_stops_fails_its_round_only(
     rounds: Rounds, tmp_path: Path, kind: str, number: signal.Signals, fault: dict[str, str], code: str, word: str
 ) -> None:
@@ -254,7 +272,7 @@ def test_a_gpu_process_that_dies_under_the_runtime(rounds: Rounds, tmp_path: Pat
     assert_failed(conversation, "webgpu_lost", "no longer exists")
 
 
-@pytest.mark.parametrize("kind", ["network", "gpu-process"])
+@pytest.mark.parametrize("kind", ["network", pytest.param("gpu-process", marks=pytest.mark.long)])
 def test_a_process_that_the_browser_replaces_harms_nobody(rounds: Rounds, tmp_path: Path, kind: str) -> None:
     killed = []
 
@@ -289,7 +307,13 @@ def test_a_driver_that_died_between_rounds_is_started_again(rounds: Rounds, tmp_
     assert isinstance(conversation.last, Done), conversation.last
 
 
-@pytest.mark.parametrize("script", ["exec sleep 1000", "trap '' TERM INT HUP; while :; do sleep 1; done"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "trap '' TERM INT HUP; while :; do sleep 1; done",
+        pytest.param("exec sleep 1000", marks=pytest.mark.long),
+    ],
+)
 def test_a_browser_that_hangs_when_it_starts_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:

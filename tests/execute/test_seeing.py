@@ -41,7 +41,9 @@ def viewing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewing]:
     made.close()
 
 
-@pytest.mark.parametrize("browser", WINDOWS)
+@pytest.mark.parametrize(
+    "browser", [pytest.param(each, marks=[pytest.mark.long] * (each != "chromium-system")) for each in WINDOWS]
+)
 def test_in_a_window_a_round_waits_for_a_person_and_says_so(
     viewing: Viewing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str
 ) -> None:
@@ -69,6 +71,7 @@ def test_in_a_window_a_round_waits_for_a_person_and_says_so(
         assert found[0].startswith("devtools:") and found[-1] == "pause", "DevTools is open, and stops once more"
 
 
+@pytest.mark.long
 def test_while_it_is_paused_no_silence_ends_it(viewing: Viewing, tmp_path: Path) -> None:
     """In the embedded Chromium, since it starts soonest; the executor does not ask for a window."""
 
@@ -101,7 +104,7 @@ def test_who_is_told_to_stop_while_it_is_paused_leaves_nothing(viewing: Viewing,
     assert not processes()
 
 
-@pytest.mark.parametrize("browser", ["chromium-system", "webkitgtk"])
+@pytest.mark.parametrize("browser", ["webkitgtk", pytest.param("chromium-system", marks=pytest.mark.long)])
 def test_a_window_that_is_kept_open_stays_until_it_is_closed(
     viewing: Viewing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str
 ) -> None:
@@ -160,6 +163,7 @@ def test_traces_are_of_each_round_and_none_is_written_over(viewing: Viewing, tmp
     assert provenance_of(heard[0][0])["seeing"] == {"traced": True}
 
 
+@pytest.mark.long
 def test_a_page_that_gets_nowhere_is_traced_all_the_same(viewing: Viewing, tmp_path: Path) -> None:
     seeing = Seeing(trace=tmp_path / "t")
     assignment = assign(tmp_path, LONG, backend="faulty_web", duration_us="1000", fault="hang")
@@ -168,6 +172,7 @@ def test_a_page_that_gets_nowhere_is_traced_all_the_same(viewing: Viewing, tmp_p
     assert any(path.suffix == ".json" and json.loads(path.read_bytes()) for path in tmp_path.glob("t.*"))
 
 
+@pytest.mark.long
 def test_who_traces_may_die_without_the_round_being_lost_or_waiting_for_ever(viewing: Viewing, tmp_path: Path) -> None:
     def look(event: Event, _: PageExecutor) -> None:
         if isinstance(event, Phase) and event.phase == "first":
@@ -180,6 +185,7 @@ def test_who_traces_may_die_without_the_round_being_lost_or_waiting_for_ever(vie
     assert "no trace was written" in notes_of(events, "warning")[-1].text
 
 
+@pytest.mark.long
 def test_without_chromium_there_is_less_to_trace_and_that_is_said(
     viewing: Viewing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +198,7 @@ def test_without_chromium_there_is_less_to_trace_and_that_is_said(
     assert "WebDriver" in notes_of(webkit, "warning")[-1].text and not list(tmp_path.glob("*webkit*"))
 
 
-@pytest.mark.parametrize("browser", ["chromium", "webkitgtk"])
+@pytest.mark.parametrize("browser", ["webkitgtk", pytest.param("chromium", marks=pytest.mark.long)])
 def test_of_a_failure_there_is_a_picture(
     viewing: Viewing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: str
 ) -> None:
@@ -203,11 +209,13 @@ def test_of_a_failure_there_is_a_picture(
     assert colours_in(folder / "r.png") > 20, "not a blank page"
 
 
+@pytest.mark.long
 def test_what_goes_well_needs_no_picture(viewing: Viewing, tmp_path: Path) -> None:
     _, conversation = viewing.round(assign(tmp_path), Seeing(screenshots=tmp_path / "none"))
     assert isinstance(conversation.last, Done) and not (tmp_path / "none").exists()
 
 
+@pytest.mark.long
 def test_a_page_that_hangs_costs_the_picture_and_not_the_round(viewing: Viewing, tmp_path: Path) -> None:
     """Its line is cut while it hangs: so it has a last word of ours, and a picture is tried."""
 

@@ -97,6 +97,7 @@ def test_isolated_rounds_share_nothing_and_a_kept_browser_serves_none_of_them(tm
     assert again.said("provenance")["browser"]["rounds_before"] == 1
 
 
+@pytest.mark.long
 def test_each_isolated_round_has_a_browser_of_its_own(tmp_path: Path) -> None:
     roots: list[int] = []
 
@@ -133,7 +134,7 @@ def test_after_any_trouble_the_next_round_has_a_fresh_browser(
     assert isinstance(after.events[-1], Done)
 
 
-@pytest.mark.parametrize("what", ["browser", "driver"])
+@pytest.mark.parametrize("what", ["browser", pytest.param("driver", marks=pytest.mark.long)])
 def test_a_kept_browser_that_died_while_idle_is_replaced(tmp_path: Path, what: str) -> None:
     def kill() -> None:
         for process in [driver()] if what == "driver" else processes():
@@ -145,6 +146,7 @@ def test_a_kept_browser_that_died_while_idle_is_replaced(tmp_path: Path, what: s
     assert second.said("provenance")["browser"]["rounds_before"] == 0
 
 
+@pytest.mark.long
 def test_browsers_are_kept_by_their_flags_and_only_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     executor = make_executor()
 
@@ -202,7 +204,9 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals end processes otherwise on Windows")
-@pytest.mark.parametrize("number", ["SIGINT", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "number", ["SIGKILL", *(pytest.param(each, marks=pytest.mark.long) for each in ("SIGINT", "SIGTERM"))]
+)
 def test_a_kept_browser_does_not_outlive_the_conductor(tmp_path: Path, number: str) -> None:
     temporary = tmp_path / "t"
     temporary.mkdir()

@@ -81,7 +81,8 @@ async def test_a_limit_ends_the_step_with_its_stage(limits: ExportLimits, code: 
     assert caught.value.code == code, caught.value
 
 
-@pytest.mark.parametrize("victim", [pytest.param("worker", marks=pytest.mark.long), "zygote"])
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["worker", "zygote"])
 async def test_a_process_that_is_killed_fails_its_export_only(victim: str, forks: ExportForks, tmp_path: Path) -> None:
     def kill(text: str) -> None:
         if text.startswith("building"):

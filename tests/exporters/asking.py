@@ -25,6 +25,8 @@ DEFAULT_TASK = {
     "t5": "text2text-generation",
     "whisper": "automatic-speech-recognition",
 }
+# As parameters: what reads texts, reads images or writes at every commit; what has two halves is long.
+ARCHITECTURES = [pytest.param(name, marks=[pytest.mark.long] * (name in ("t5", "whisper"))) for name in DEFAULT_TASK]
 
 
 @dataclass(frozen=True)

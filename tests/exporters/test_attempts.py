@@ -17,7 +17,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="attempts have p
 FAULTY = ("hangs", "is_killed", "crashes", "grows", "raises", "writes_nonsense")
 # Name → seconds for an attempt, and who attempts it.
 ASKED = {
-    **{maker: (15 if maker == "hangs" else 60, [maker]) for maker in FAULTY},
+    **{maker: (4 if maker == "hangs" else 60, [maker]) for maker in FAULTY},
     "first": (60, ["crashes", "raises", "torchscript", "hangs"]),
     "furthest": (60, ["raises", "writes_nonsense", "crashes"]),
     "too_slow": (0.01, ["torchscript"]),
@@ -42,7 +42,7 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 @pytest.mark.parametrize(
     ("maker", "stage", "code", "word"),
     [
-        ("hangs", "export", "export_timeout", "15 s"),
+        ("hangs", "export", "export_timeout", "4 s"),
         ("is_killed", "export", "export_killed", "SIGKILL"),
         ("crashes", "export", "export_crashed", "SIGSEGV"),
         ("grows", "export", "export_memory", "6 GB"),

@@ -34,6 +34,7 @@ PUBLISHED = {
 # Gates, and a condition that a small convolution brings in, leave less than this of some inputs; nothing leaves more
 # than all. Rounding of float32 leaves some 1e-6.
 HEARD = 2e-4
+OFTEN = ("sd15-unet", "sd3-transformer", "sd-vae-encoder", "sd-vae-decoder", "sd15-controlnet")  # at every commit
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,9 @@ def changed(array: Any) -> Any:
     return array + np.random.default_rng(1).standard_normal(array.shape).astype(array.dtype)
 
 
-@pytest.mark.parametrize("name", diffusion.names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.long] * (each not in OFTEN)) for each in diffusion.names()]
+)
 def test_every_part_runs_and_its_outputs_depend_on_each_input(name: str) -> None:
     module = diffusion.build(name, Asked("tiny"))
     inputs = diffusion.make_inputs(name, module, Asked("tiny"))
@@ -152,7 +155,11 @@ def request(name: str, task: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "task"),
-    [("sdxl-unet", "denoising"), ("pixart-alpha-transformer", "denoising"), ("sd-vae-decoder", "latent-decoding")],
+    [
+        ("sd-vae-decoder", "latent-decoding"),
+        pytest.param("sdxl-unet", "denoising", marks=pytest.mark.long),
+        pytest.param("pixart-alpha-transformer", "denoising", marks=pytest.mark.long),
+    ],
 )
 def test_a_graph_gives_what_the_module_gives(name: str, task: str, tmp_path: Path) -> None:
     made = must_export(request(name, task), tmp_path)

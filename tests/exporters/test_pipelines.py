@@ -106,7 +106,7 @@ def test_image_scores_by_hand(exported: Exports) -> None:
     np.testing.assert_allclose(answer(made, "scores"), raised / raised.sum(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "t5", "whisper"])
+@pytest.mark.parametrize("name", ["gpt2", *(pytest.param(name, marks=pytest.mark.long) for name in ("t5", "whisper"))])
 def test_what_has_no_pipeline_has_none(name: str, exported: Exports) -> None:
     assert exported(name).artifact.pipeline is None
 
@@ -135,6 +135,7 @@ def test_an_answer_that_no_text_changes_is_none(classifier: Exported) -> None:
     assert product is None and "hardly depends" in str(why)
 
 
+@pytest.mark.long
 def test_labels_with_one_name_cannot_be_put_in_order(exported: Exports, tmp_path: Path) -> None:
     source, out = tmp_path / "mine", tmp_path / "out"
     shutil.copytree(exported("vit").folder / "hf", source)

@@ -17,7 +17,7 @@ from exporters.quantise import read_tensors
 from exporters.worker import answer
 from harness.core.nouns import Artifact
 from tests.exporters.asking import (
-    DEFAULT_TASK,
+    ARCHITECTURES,
     MINILM,
     Exported,
     architecture_request,
@@ -69,7 +69,7 @@ def types_of(values: Any) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("precision", MADE)
-@pytest.mark.parametrize("name", DEFAULT_TASK)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_architecture_in_every_precision(name: str, precision: str, exported: Exports, tmp_path: Path) -> None:
     base = exported(name)
     made = must_quantise(architecture_request(name, precision=precision), base.folder, tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from exporters.graphs.work import count, work_of
-from tests.exporters.asking import DEFAULT_TASK, Exported
+from tests.exporters.asking import ARCHITECTURES, Exported
 
 Exports = Callable[[str], Exported]
 OPSETS = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
@@ -157,7 +157,7 @@ def test_what_is_no_graph_is_a_note(tmp_path: Path) -> None:
     assert work is None and "\n" not in notes[0]
 
 
-@pytest.mark.parametrize("name", DEFAULT_TASK)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.filterwarnings("ignore")
 def test_products_and_convolutions_are_those_that_pytorch_counts(name: str, exported: Exports) -> None:
     """Exactly, since the exporter writes biases as additions of their own, and folds no product away. PyTorch's counter

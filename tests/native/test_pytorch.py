@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.making import make_case
 SHORT = LoopPolicy(slice_ns=200_000_000, least_time_ns=1_000_000, warm_least_ns=1_000_000)
 Exported = tuple[Artifact, Path]
 Export = Callable[[str], Exported]
+Hear = Callable[[Assignment], tuple[Conversation, list[Event]]]
 # Of the largest expected magnitude. bf16 has 8 bits of mantissa, int8 7 and a sign, and errors add up over two layers.
 
 
@@ -39,21 +40,27 @@ def tiny_vit(exported: Export) -> Exported:
 
 def round_of(model: Exported, out: Path, purpose: Any = "timing", **changes: Any) -> Assignment:
     artifact, folder = model
-    fields = {"backend": "pytorch", "platform": "cpu", "device": "cpu", "threads": 2, "length": artifact.length}
+    fields: dict[str, Any] = {"backend": "pytorch", "platform": "cpu", "isolation": "zygote"}
+    fields |= {"device": "cpu", "threads": 2, "length": artifact.length}
     case = make_case(model=artifact.model, task=artifact.task, **{**fields, **changes})
     return Assignment("r", case, artifact, folder, out, SHORT, 200, purpose=purpose)
 
 
-def hear(assignment: Assignment) -> tuple[Conversation, list[Event]]:
-    async def converse() -> tuple[Conversation, list[Event]]:
-        executor, conversation, events = NativeExecutor(Probes(memory_of_tree)), Conversation(), []
+@pytest.fixture(scope="module")
+def hear() -> Iterator[Hear]:
+    """Every Round in a process of its own, forked from one in which PyTorch is imported once."""
+
+    async def converse(assignment: Assignment) -> tuple[Conversation, list[Event]]:
+        conversation, events = Conversation(), []
         async for event in executor.execute(assignment):
             conversation.accept(event)
             events.append(event)
-        await executor.close()
         return conversation, events
 
-    return asyncio.run(converse())
+    with asyncio.Runner() as runner:
+        executor = NativeExecutor(Probes(memory_of_tree))
+        yield lambda assignment: runner.run(converse(assignment))
+        runner.run(executor.close())
 
 
 def told_after_load(events: list[Event]) -> dict[str, Any]:
@@ -74,7 +81,7 @@ def assert_right(assignment: Assignment, conversation: Conversation) -> None:
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp16", "float16"), ("bf16", "bfloat16"), ("int8", "float32")])
 def test_a_precision_is_right_within_what_its_bits_allow(
-    precision: str, dtype: str, tiny_vit: Exported, tmp_path: Path
+    hear: Hear, precision: str, dtype: str, tiny_vit: Exported, tmp_path: Path
 ) -> None:
     assignment = round_of(tiny_vit, tmp_path, precision=precision)
     conversation, events = hear(assignment)
@@ -93,7 +100,7 @@ def test_a_precision_is_right_within_what_its_bits_allow(
     ],
 )
 def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
-    exported: Export, tmp_path: Path, name: str, precision: str
+    hear: Hear, exported: Export, tmp_path: Path, name: str, precision: str
 ) -> None:
     assignment = round_of(exported(name), tmp_path, precision=precision)
     conversation, _ = hear(assignment)
@@ -101,7 +108,7 @@ def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
     assert conversation.hello is not None and "diffusers" in conversation.hello.runtime
 
 
-def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_path: Path) -> None:
+def test_int8_says_how_much_of_the_model_it_reached(hear: Hear, tiny_bert: Exported, tmp_path: Path) -> None:
     assignment = round_of(tiny_bert, tmp_path, precision="int8")
     conversation, events = hear(assignment)
     assert_right(assignment, conversation)
@@ -114,16 +121,16 @@ def test_int8_says_how_much_of_the_model_it_reached(tiny_bert: Exported, tmp_pat
 
 
 @pytest.mark.long
-def test_int8_is_refused_where_torchao_takes_few_of_the_weights(exported: Export, tmp_path: Path) -> None:
+def test_int8_is_refused_where_torchao_takes_few_of_the_weights(hear: Hear, exported: Export, tmp_path: Path) -> None:
     conversation, _ = hear(round_of(exported("gpt2"), tmp_path, precision="int8"))
     assert isinstance(conversation.last, Refused), conversation.last
     assert "nn.Linear alone" in conversation.last.reason and "Conv1D" in conversation.last.reason
 
 
 @pytest.mark.long
-def test_compile_begins_with_an_empty_cache_in_every_round(tiny_bert: Exported, tmp_path: Path) -> None:
+def test_compile_begins_with_an_empty_cache_in_every_round(hear: Hear, tiny_bert: Exported, tmp_path: Path) -> None:
     for number in ("1", "2"):
-        assignment = round_of(tiny_bert, tmp_path / number, options={"compile": True})
+        assignment = round_of(tiny_bert, tmp_path / number, options={"compile": True}, isolation="process")
         conversation, events = hear(assignment)
         assert_right(assignment, conversation)
         assert told_after_load(events)["compile"]["mode"] == "default"
@@ -132,10 +139,10 @@ def test_compile_begins_with_an_empty_cache_in_every_round(tiny_bert: Exported, 
 
 
 def test_compile_without_a_compiler_says_what_to_install(
-    tiny_bert: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hear: Hear, tiny_bert: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
-    conversation, _ = hear(round_of(tiny_bert, tmp_path, options={"compile": True}))
+    conversation, _ = hear(round_of(tiny_bert, tmp_path, options={"compile": True}, isolation="process"))
     assert isinstance(conversation.last, Refused), conversation.last
     assert "install a C++ compiler" in conversation.last.reason
 
@@ -146,7 +153,7 @@ def test_compile_without_a_compiler_says_what_to_install(
     ids=["channels_last", "autocast"],
 )
 def test_an_option_gives_right_outputs(
-    options: dict[str, Any], changes: dict[str, Any], tiny_vit: Exported, tmp_path: Path
+    hear: Hear, options: dict[str, Any], changes: dict[str, Any], tiny_vit: Exported, tmp_path: Path
 ) -> None:
     assignment = round_of(tiny_vit, tmp_path, options=options, **changes)
     conversation, events = hear(assignment)
@@ -177,14 +184,16 @@ def test_channels_last_changes_the_layout_of_weights_and_inputs() -> None:
     ],
 )
 def test_what_would_mean_nothing_is_refused(
-    changes: dict[str, Any], reason: str, tiny_bert: Exported, tmp_path: Path
+    hear: Hear, changes: dict[str, Any], reason: str, tiny_bert: Exported, tmp_path: Path
 ) -> None:
     conversation, _ = hear(round_of(tiny_bert, tmp_path, **changes))
     assert isinstance(conversation.last, Refused), conversation.last
     assert reason in conversation.last.reason
 
 
-def test_a_profile_names_the_operators_and_their_times_fit_into_the_wall(tiny_vit: Exported, tmp_path: Path) -> None:
+def test_a_profile_names_the_operators_and_their_times_fit_into_the_wall(
+    hear: Hear, tiny_vit: Exported, tmp_path: Path
+) -> None:
     conversation, events = hear(round_of(tiny_vit, tmp_path, purpose="profile"))
     assert isinstance(conversation.last, Done), conversation.last
     profile = Profile.model_validate(next(e.data for e in events if isinstance(e, Note) and e.kind == "profile"))
@@ -196,7 +205,9 @@ def test_a_profile_names_the_operators_and_their_times_fit_into_the_wall(tiny_vi
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_is_not_here_is_refused_with_what_to_install(tiny_bert: Exported, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_here_is_refused_with_what_to_install(
+    hear: Hear, tiny_bert: Exported, tmp_path: Path
+) -> None:
     conversation, _ = hear(round_of(tiny_bert, tmp_path, platform="cuda", device="cuda"))
     assert isinstance(conversation.last, Refused), conversation.last
     assert torch.__version__ in conversation.last.reason and "install" in conversation.last.reason

@@ -46,8 +46,8 @@ class Spoken:
         return np.fromfile(self.outputs_dir / iteration / f"{index}.bin", dtype=np.float32)
 
 
-def converse(
-    launch: Callable[[Any], Awaitable[Any]],
+async def converse(
+    browser: Any,
     message: CaseMessage | Probe,
     outputs_dir: Path,
     artifact_dir: Path | None = None,
@@ -56,13 +56,13 @@ def converse(
     stop_after: str = "",
     init_script: str = "",
 ) -> Spoken:
-    """One message to one fresh page.
+    """One message to one fresh page, in a context of its own.
 
     `drop_last_words` breaks the connection instead of acknowledging, so many times. `stop_after` names the Event after
     which the page is told to stop; two seconds later the conversation is over.
     """
     server = _Conductor(message, Spoken(outputs_dir), artifact_dir or PAGE_ROOT, isolated, drop_last_words, stop_after)
-    asyncio.run(server.serve(launch, init_script))
+    await server.serve(browser, init_script)
     return server.spoken
 
 
@@ -76,9 +76,7 @@ class _Conductor:
     stop_after: str
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def serve(self, launch: Callable[[Any], Awaitable[Any]], init_script: str) -> None:
-        from playwright.async_api import async_playwright
-
+    async def serve(self, browser: Any, init_script: str) -> None:
         app = web.Application(middlewares=[self._headers()], client_max_size=1 << 26)
         app.router.add_get("/link/token", self._link)
         app.router.add_post("/outputs/token/{iteration}/{index}", self._outputs)
@@ -88,22 +86,21 @@ class _Conductor:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/page/run.html#token"
-        async with async_playwright() as playwright:
-            browser = await launch(playwright)
-            try:
-                page = await browser.new_page()
-                page.on("console", lambda line: self.spoken.console.append(line.text))
-                page.on("pageerror", lambda error: self.spoken.console.append(str(error)))
-                if init_script:
-                    await page.add_init_script(init_script)
-                await page.goto(url)
-                await asyncio.wait_for(self.over.wait(), _LIMIT_S)
-                for name in ("what", "outcome", "phase", "n"):
-                    self.spoken.status[name] = await page.text_content(f"#{name}") or ""
-                self.spoken.html = await page.content()
-            finally:
-                await browser.close()
-                await runner.cleanup()
+        context = await browser.new_context()
+        try:
+            page = await context.new_page()
+            page.on("console", lambda line: self.spoken.console.append(line.text))
+            page.on("pageerror", lambda error: self.spoken.console.append(str(error)))
+            if init_script:
+                await page.add_init_script(init_script)
+            await page.goto(url)
+            await asyncio.wait_for(self.over.wait(), _LIMIT_S)
+            for name in ("what", "outcome", "phase", "n"):
+                self.spoken.status[name] = await page.text_content(f"#{name}") or ""
+            self.spoken.html = await page.content()
+        finally:
+            await context.close()
+            await runner.cleanup()
 
     def _headers(self) -> Any:
         @web.middleware

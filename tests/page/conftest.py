@@ -1,6 +1,7 @@
 """A real browser for the page's own tests, and an Artifact made in the test."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,20 @@ from tests.page.conductor import Spoken, converse
 from tests.page.precisions import make_in_all_precisions
 
 
-async def launch_chromium(playwright: Any) -> Any:
-    """The Chromium that the harness promises, with the flags that it would give it."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[tuple[asyncio.Runner, Any]]:
+    """The Chromium that the harness promises, with the flags that it would give it, and the loop that speaks to it."""
+    from playwright.async_api import async_playwright
+
     executable, environment = find_embedded("@sparticuz/chromium")
     args = platform_args(catalog.browsers()["chromium"], None)
-    return await playwright.chromium.launch(executable_path=executable, args=args, env=environment)
+    with asyncio.Runner() as runner:
+        playwright = runner.run(async_playwright().start())
+        try:
+            launched = playwright.chromium.launch(executable_path=executable, args=args, env={**environment})
+            yield runner, runner.run(launched)
+        finally:
+            runner.run(playwright.stop())  # and its browser
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +48,11 @@ def bert_dir(tiny_bert: tuple[Artifact, Path], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> Callable[..., Spoken]:
+def talk(chromium: tuple[asyncio.Runner, Any], tmp_path: Path) -> Callable[..., Spoken]:
     """Open the page for one message and give back everything it said."""
+    runner, browser = chromium
 
     def _talk(**asked: Any) -> Spoken:
-        return converse(launch_chromium, outputs_dir=tmp_path / "outputs", **asked)
+        return runner.run(converse(browser, outputs_dir=tmp_path / "outputs", **asked))
 
     return _talk
