@@ -13,9 +13,13 @@ ENGINES := .venv/.engines
 # needs it, Vulkan without a GPU, and what torch.compile compiles with.
 DEBIAN := chromium chromium-driver firefox-esr webkit2gtk-driver xvfb mesa-vulkan-drivers g++ python3-dev
 
-.PHONY: setup demo test test-all check bench clean
+.PHONY: setup demo test test-all check lint types imports scripts bench clean
 
-setup: $(PACKAGES) $(PAGE) $(ENGINES)
+# pip, npm and apt at once: each waits for a network of its own.
+AT_ONCE := @$(MAKE) --no-print-directory -j3
+
+setup:
+	$(AT_ONCE) $(PACKAGES) $(PAGE) $(ENGINES)
 
 $(PACKAGES): pyproject.toml constraints.txt
 	@echo "setting up .venv (PyTorch and friends: 1.6 GB, some minutes the first time)"
@@ -29,7 +33,8 @@ $(PAGE): browser_assets/package.json browser_assets/package-lock.json
 	@touch $@
 
 # Only root may install a distribution's packages. Without them their browsers are `unsupported`, and the tests fail.
-$(ENGINES): $(PACKAGES)
+$(ENGINES):
+	@mkdir -p .venv
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "installing browsers (apt-get: $(DEBIAN))"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
@@ -48,10 +53,19 @@ demo: setup
 	@$(BIN)/harness demo
 
 check: setup
+	$(AT_ONCE) --output-sync=target lint types imports scripts
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy
+
+imports:
 	$(BIN)/lint-imports --no-cache
+
+scripts:
 	cd browser_assets && node_modules/.bin/tsc -p .
 
 # What every commit must pass; test-all adds what is long.

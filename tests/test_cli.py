@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import psutil
 import pytest
 from onnx import TensorProto, helper
 
-from tests.e2e.asked import answered
+from tests.e2e.asked import answered, processes_under
 
 QUICK = ("--rounds", "2", "--budget", "600ms", "--isolation", "zygote")  # PyTorch is imported once for all Rounds
 TINY = ("--model", "bert", "--scale", "tiny", "--length", "16")
@@ -77,6 +76,7 @@ def test_what_is_there_is_not_exported_and_a_case_keeps_its_name(place: Path) ->
     assert again["cases"][0]["case_id"] == before["case_id"]
 
 
+@pytest.mark.long
 def test_a_damaged_artifact_is_made_again(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "results" / "artifacts", tmp_path / "results" / "artifacts")
     graph = next((tmp_path / "results" / "artifacts").glob("*/onnx/fp32/model.onnx"))
@@ -101,6 +101,7 @@ def test_show_says_what_run_said(place: Path) -> None:
     assert "cpu" in harness("show", first["run_id"][:-1], cwd=place).stdout
 
 
+@pytest.mark.long
 def test_strict_measures_nothing_on_a_noisy_machine(place: Path) -> None:
     before = set((place / "results" / "harness.journal").glob("*.jsonl"))
     # A child of ours and so a stranger to the harness, as any other program is.
@@ -222,7 +223,6 @@ def test_a_broken_graph_and_an_unknown_dimension_fail_with_one_sentence(tmp_path
     assert "batch" in nameless["reason"]
 
 
-@pytest.mark.serial  # it looks at all processes of the machine
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to groups otherwise on Windows")
 @pytest.mark.parametrize("hardware", ["noop,onnxruntime", "noop_web,wasm"])
 def test_ctrl_c_keeps_what_was_measured_and_exits_130(
@@ -233,15 +233,16 @@ def test_ctrl_c_keeps_what_was_measured_and_exits_130(
     arguments = ["run", *TINY, "--hardware", hardware]
     with subprocess.Popen(
         [sys.executable, "-m", "harness", *arguments, "--rounds", "50", "--budget", "60s"],
-        cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "TMPDIR": str(place)},
     ) as run:  # fmt: skip
         assert run.stderr is not None
         assert any("#2: ok" in line for line in run.stderr)
+        assert len(processes_under(place)) >= 2, "itself and its guard at the least"
         os.killpg(run.pid, signal.SIGINT)
         said = run.stderr.read()
         assert run.wait(60) == 130
     assert "Traceback" not in said
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "--harness-round" in " ".join(p.info["cmdline"] or [])]
+    assert processes_under(place) == []
     shown = told(harness("show", "--json", cwd=place))
     assert shown["interrupted"] is True
     assert sum(case["rounds"] for case in shown["cases"]) >= 3

@@ -125,6 +125,7 @@ def test_a_model_that_fails_is_data_and_says_where_it_stopped(tmp_path: Path) ->
     assert rows == [["start", 2], [None, 6]]
 
 
+@pytest.mark.long
 def test_what_cannot_be_exported_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     for case in cases_of(tmp_path):
         if case.model.name == "cat":  # what is asked for again cannot be had: such an architecture there is not

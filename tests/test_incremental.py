@@ -171,6 +171,7 @@ def test_no_database_means_nothing_is_known(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.long
 def test_a_database_that_is_kept_by_another_process_is_exit_2(place: Path) -> None:
     with duckdb.connect(str(place / "results" / "harness.duckdb")):
         done = harness_process("run", *NIGHTLY, "--incremental", "--json", cwd=place)

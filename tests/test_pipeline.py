@@ -303,6 +303,7 @@ def test_nobody_looks_where_quiet_is_off(tmp_path: Path) -> None:
     assert (quiet["policy"], quiet["readings"], quiet["findings"], quiet["end"]) == ("off", None, [], None)
 
 
+@pytest.mark.long
 def test_a_long_query_that_holds_the_database_costs_the_run_nothing(tmp_path: Path) -> None:
     """It is held from before the Run until its second Round; what waited goes in with the next Round."""
     database = tmp_path / "t.duckdb"

@@ -42,13 +42,14 @@ def unfinished(tmp_path: Path) -> Path:
     return path
 
 
-def test_cut_off_after_any_line_it_goes_on_to_the_same_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [29, pytest.param(7, marks=pytest.mark.long)])
+def test_cut_off_after_any_line_it_goes_on_to_the_same_end(tmp_path: Path, every: int) -> None:
     carry_out(tmp_path, well)
     path = journal(tmp_path)
     lines = path.read_bytes().splitlines(keepends=True)
     records = read_journal(path).records
     assert len(lines) == len(records)
-    for kept in range(1, len(lines), 7):
+    for kept in range(1, len(lines), every):
         path.write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
         (tmp_path / "t.duckdb").unlink(missing_ok=True)
         finished = sum(record["record"] == "round_end" for record in records[:kept])
@@ -165,7 +166,9 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
-@pytest.mark.parametrize("room_bytes", [4_000, 7_000, 11_000, 14_000])
+@pytest.mark.parametrize(
+    "room_bytes", [7_000, *(pytest.param(each, marks=pytest.mark.long) for each in (4_000, 11_000, 14_000))]
+)
 def test_a_disk_that_fills_up_ends_the_run_in_order_and_it_goes_on_with_room(tmp_path: Path, room_bytes: int) -> None:
     """A limit on the size of files is a full disk that needs no disk of its own: the kernel refuses the write."""
     carry_out(tmp_path, well, cases=1, rounds=1)  # so that there is a database, which can then not grow either

@@ -39,7 +39,7 @@ def test_controls_take_the_machines_drift_out() -> None:
     assert beside <= 9 / 300 < 0.1 < alone
 
 
-@pytest.mark.parametrize("threshold", [0.01, 0.03])
+@pytest.mark.parametrize("threshold", [0.03, pytest.param(0.01, marks=pytest.mark.long)])
 def test_a_threshold_within_the_noise_is_no_more_often_an_alarm_than_the_levels_say(threshold: float) -> None:
     """Here size asks for nothing, so it is the level alone that keeps false alarms at 1 %: of 1,500 at most 28."""
     noise = Noise(own_sd=0.0)

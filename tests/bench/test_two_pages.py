@@ -135,6 +135,7 @@ def test_the_peer_is_asked_with_our_browser_and_its_horizon(tmp_path: Path) -> N
     assert found["benchmarks"][0]["browser"] == found["benchmarks"][1]["browser"]
 
 
+@pytest.mark.long
 def test_a_limit_ends_what_the_command_started_too(tmp_path: Path) -> None:
     child = "import time; time.sleep(60)"
     note = tmp_path / "pid"

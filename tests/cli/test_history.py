@@ -103,6 +103,7 @@ def test_what_was_the_moment_is_measured_again_and_not_confirmed(real: tuple[Pat
     assert [(case["case_id"], case["outcome"], case["rounds"]) for case in shown["cases"]] == [(CASE.case_id, "ok", 3)]
 
 
+@pytest.mark.long
 def test_what_is_so_is_confirmed_by_real_rounds(real: tuple[Path, Round], tmp_path: Path) -> None:
     db = tmp_path / "t.duckdb"
     for seed in range(3):

@@ -20,8 +20,10 @@ from harness.measure.verify import judge
 from tests.making import good_round, make_case
 
 NATIVE = [name for name, backend in catalog.backends().items() if backend.side == "native"]
-PAGE = [
-    (backend.name, platform)
+PAGE = [  # a software GPU takes long for a runtime that is tried on wasm as well
+    pytest.param(
+        backend.name, platform, marks=[pytest.mark.long] * (backend.name == "transformers_js" and platform != "wasm")
+    )
     for backend in catalog.backends().values()
     if backend.side == "page"
     for platform in backend.platforms

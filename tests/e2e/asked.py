@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import psutil
+
 from harness import cli
 
 
@@ -38,3 +40,15 @@ def answered(folder: Path, *arguments: str, exit_code: int = 0) -> Any:
     assert code == exit_code, err.getvalue()
     assert "Traceback" not in err.getvalue()
     return json.loads(out.getvalue())
+
+
+def processes_under(folder: Path) -> list[psutil.Process]:
+    """All whose command line, environment or working directory names the folder: a command typed there, with its
+    temporary files there too, and whatever it started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            said = " ".join((*process.cmdline(), *process.environ().values(), process.cwd()))
+            if str(folder) in said and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found

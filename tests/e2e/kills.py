@@ -38,7 +38,7 @@ KINDS = {
     "worker": ("native.worker", "native.zygote"),
     "gpu process": ("--type=gpu-process",),
     "renderer": ("--type=renderer",),
-    "browser": ("--harness-round",),
+    "browser": ("--remote-debugging-",),
     "driver": ("run-driver",),
     "guard": ("harness.processes.guard",),
 }

@@ -65,6 +65,7 @@ def test_two_engines_that_nobody_launched_carry_out_a_plan(place: Path) -> None:
     assert sorted(served) == [("phone", 0), ("phone", 1), ("tablet", 0), ("tablet", 1)]
 
 
+@pytest.mark.long
 def test_lines_that_are_cut_twice_lose_and_double_nothing(place: Path) -> None:
     """The browser comes over a proxy that has our name; it cuts the Round's line and the lobby's, twice."""
     proxy = CuttingProxy("127.0.0.2", "127.0.0.1", cuts=2, after_s=0.6)

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.kills import Campaign
 
 
+@pytest.mark.long
 def test_kills_leave_nothing_and_lose_nothing(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path / "kills", seed=7, hardware="noop,noop_web", longest_s=5.0)
     left = 6

@@ -99,6 +99,7 @@ def test_operators_are_told_by_three_profilers_and_times_stay_apart(tmp_path: Pa
     assert told["rows"] == [[3]]
 
 
+@pytest.mark.long
 def test_doctor_asks_every_native_device_and_hears_why_not(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _ASK], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120

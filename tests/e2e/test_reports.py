@@ -135,6 +135,7 @@ async def test_a_click_on_a_mark_goes_to_where_its_number_comes_from(measured: P
     await expect(page.locator("#t-sources tr:target")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_three_thousand_points_and_a_run_in_which_all_failed_open_as_well(tmp_path: Path, tab: Page) -> None:
     run = many()
     (tmp_path / "many.html").write_text(as_html(comparison_report([(run, one) for one in run.cases])))

@@ -11,6 +11,8 @@ import pytest
 from harness import catalog
 from tests.e2e.asked import harness
 
+pytestmark = pytest.mark.long
+
 BROKEN, WHOLE = "147.0.0", "153.0.0"
 # A real bug between two versions: whole graphs run in both, one with this mask loses its context in the older.
 _MAKE_GRAPH = """
@@ -50,7 +52,6 @@ def test_a_matrix_names_what_a_newer_browser_mended(folder: Path) -> None:
     assert BROKEN in difference["before"]["slug"] and WHOLE in difference["after"]["slug"]
 
 
-@pytest.mark.long
 def test_against_an_earlier_run_it_says_what_broke_since(folder: Path) -> None:
     asked = ["--model", "./bert.onnx", "--hardware", "webnn", "--db", "against.duckdb"]
     earlier = harness(folder, "coverage", *asked, "--browser", "chromium")
@@ -62,7 +63,6 @@ def test_against_an_earlier_run_it_says_what_broke_since(folder: Path) -> None:
     assert difference["text"].startswith("ok → failed: ")
 
 
-@pytest.mark.long
 def test_two_runtimes_and_two_programs_stand_side_by_side(tmp_path: Path) -> None:
     program = shutil.which("chromium")
     assert program is not None, "the distribution's Chromium is not installed"
@@ -88,7 +88,6 @@ def test_two_runtimes_and_two_programs_stand_side_by_side(tmp_path: Path) -> Non
     assert shown["comparisons"] == found["comparisons"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("browser", ["chromium", "firefox"])
 def test_a_second_visit_finds_in_the_browser_what_the_first_fetched(tmp_path: Path, browser: str) -> None:
     """The rate is kept for all of a load together, and what is kept needs no connection."""

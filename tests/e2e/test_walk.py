@@ -1,6 +1,7 @@
 """The walk in the real Chromium: a model's name in, verified numbers out, native and in the browser."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.serial
+from tests.e2e.asked import processes_under
 
 PLATFORMS = ("cpu", "onnxruntime", "wasm", "webgpu", "webnn")
 
@@ -19,7 +20,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     folder = tmp_path_factory.mktemp("walk")
     done = subprocess.run(
         [sys.executable, "-m", "harness", "demo", "--rounds", "2", "--budget", "8s", "--json"],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(folder)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), folder
@@ -79,9 +80,4 @@ def test_the_rounds_were_interleaved(walked: tuple[Any, Path]) -> None:
 
 
 def test_nothing_is_left_running(walked: tuple[Any, Path]) -> None:
-    import psutil
-
-    left = [
-        p.info for p in psutil.process_iter(["cmdline"]) if any("harness-round" in c for c in p.info["cmdline"] or [])
-    ]
-    assert not left
+    assert processes_under(walked[1]) == []

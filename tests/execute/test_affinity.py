@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems t
 @pytest.mark.parametrize(
     ("backend", "platform", "isolation"),
     [
-        ("onnxruntime", "onnxruntime", "process"), ("onnxruntime", "onnxruntime", "zygote"),
+        ("onnxruntime", "onnxruntime", "zygote"),
+        pytest.param("onnxruntime", "onnxruntime", "process", marks=pytest.mark.long),
         *(pytest.param("pytorch", "cpu", each, marks=pytest.mark.long) for each in ("process", "zygote")),
     ],
 )  # fmt: skip

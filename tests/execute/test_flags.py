@@ -75,6 +75,7 @@ def greeted(browser: Browser, **limits: float) -> Hello:
     return word
 
 
+@pytest.mark.long
 def test_a_set_that_hangs_or_finds_no_device_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """The set for a real GPU, tried on a machine without one: it must cost no more than the limit."""
     if has_gpu():

@@ -43,6 +43,7 @@ def workers() -> list[psutil.Process]:
     return [p for p in psutil.Process().children(recursive=True) if "native.worker" in " ".join(p.cmdline())]
 
 
+@pytest.mark.long
 def test_a_profile_of_a_slow_model_shows_that_it_gets_on(tmp_path: Path) -> None:
     """Each run is told as it ends, so that a silence limit of two of them is enough; a few runs, though ten fit not."""
     slow = assign(tmp_path, silence_limit_s=4, duration_us="900000")

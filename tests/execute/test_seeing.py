@@ -141,6 +141,7 @@ def test_what_has_no_window_is_passed_over_and_says_which_one_has(viewing: Viewi
     assert "has no window" in last.reason and "--browser chromium-system" in last.reason
 
 
+@pytest.mark.long
 def test_traces_are_of_each_round_and_none_is_written_over(viewing: Viewing, tmp_path: Path) -> None:
     well, fails = assign(tmp_path), replace(assign(tmp_path, fail="load_failed"), number=2)
     seeing = Seeing(trace=tmp_path / "t.zip")

@@ -69,7 +69,7 @@ def zygote() -> psutil.Process:
     return next(p for p in psutil.Process().children() if "native.zygote" in " ".join(p.cmdline()))
 
 
-@pytest.mark.parametrize("backend", ["pytorch", "onnxruntime"])
+@pytest.mark.parametrize("backend", ["onnxruntime", pytest.param("pytorch", marks=pytest.mark.long)])
 async def test_a_fork_answers_as_a_fresh_process_does(
     backend: str, executor: NativeExecutor, tiny_bert: tuple[Artifact, Path], tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ async def test_other_pins_are_another_environment(requirements: Path, tmp_path: 
     assert place_of(requirements, tmp_path) != before
 
 
+@pytest.mark.long
 async def test_what_cannot_be_installed_leaves_nothing_and_says_what_to_type(
     requirements: Path, tmp_path: Path
 ) -> None:
@@ -58,6 +59,7 @@ async def test_what_cannot_be_installed_leaves_nothing_and_says_what_to_type(
     assert find(requirements, tmp_path / "home") is None
 
 
+@pytest.mark.long
 async def test_what_a_killed_run_left_is_no_environment_and_is_made_anew(requirements: Path, tmp_path: Path) -> None:
     place = place_of(requirements, tmp_path / "home")
     (place / "bin").mkdir(parents=True)
@@ -67,6 +69,7 @@ async def test_what_a_killed_run_left_is_no_environment_and_is_made_anew(require
     assert python_says(python, "import lone_leaf; print(lone_leaf.COLOUR)") == "green"
 
 
+@pytest.mark.long
 async def test_two_at_once_make_it_once(requirements: Path, tmp_path: Path) -> None:
     said: list[str] = []
     both = await asyncio.gather(*(find_or_make(requirements, tmp_path / "home", said.append) for _ in range(2)))

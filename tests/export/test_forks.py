@@ -69,9 +69,10 @@ async def test_what_the_worker_refuses_is_said_and_the_next_goes_on(forks: Expor
     assert (await export(forks, tmp_path / "b"))["lacks"] == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limits", "code"),
-    [(ExportLimits(seconds=0.01), "build_timeout"), (ExportLimits(bytes=500_000_000), "build_memory")],
+    [(ExportLimits(bytes=500_000_000), "build_memory"), (ExportLimits(seconds=0.01), "build_timeout")],
 )
 async def test_a_limit_ends_the_step_with_its_stage(limits: ExportLimits, code: str, tmp_path: Path) -> None:
     forks = ExportForks(limits)

@@ -37,6 +37,7 @@ def test_pytorch_is_measured_and_the_graphs_backends_say_why_not(without_graph: 
         assert case["reason"].startswith("export: ") and "linalg" in case["reason"]
 
 
+@pytest.mark.long
 def test_a_module_that_draws_random_numbers_has_no_reference(without_graph: Path, tmp_path: Path) -> None:
     code = without_graph / "modeling_own.py"
     code.write_text(code.read_text().replace("torch.linalg.qr(hidden).R", "hidden + torch.randn_like(hidden)"))

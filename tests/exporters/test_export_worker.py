@@ -28,6 +28,7 @@ def speak(verb: str, text: str, **environment: str) -> tuple[list[dict[str, Any]
     return [json.loads(line) for line in done.stdout.splitlines()], done
 
 
+@pytest.mark.long
 def test_export_speaks_json_only_and_ends_with_the_result(tmp_path: Path) -> None:
     request = {"request": architecture_request("vit"), "out": str(tmp_path), "digest": "abc"}
     lines, done = speak("export", json.dumps(request))

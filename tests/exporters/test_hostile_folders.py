@@ -82,23 +82,22 @@ def harness(place: Path, *arguments: str) -> tuple[int, Any, str]:
     return done.returncode, json.loads(done.stdout), done.stderr
 
 
-def test_code_of_a_model_runs_only_when_it_was_allowed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["run", *(pytest.param(each, marks=pytest.mark.long) for each in ("plan", "export"))])
+def test_code_of_a_model_runs_only_when_it_was_allowed(verb: str, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     folder = own_model(tmp_path / "own", marker)
     what = ("--model", str(folder), "--hardware", "cpu,onnxruntime", "--length", "8")
-    for verb in ("plan", "export", "run"):
-        db = () if verb == "plan" else ("--db", str(tmp_path / "h.duckdb"))
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", verb, *what, *db, "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-        said = json.loads(done.stdout)["error"]
-        assert (done.returncode, said["code"]) == (2, "remote_code"), done.stderr
-        assert "--trust-remote-code" in said["hint"]
-        assert not marker.exists(), verb
+    db = () if verb == "plan" else ("--db", str(tmp_path / "h.duckdb"))
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", verb, *what, *db, "--json"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    said = json.loads(done.stdout)["error"]
+    assert (done.returncode, said["code"]) == (2, "remote_code"), done.stderr
+    assert "--trust-remote-code" in said["hint"]
+    assert not marker.exists()
+    if verb != "run":
+        return
     allowed = ("run", "--trust-remote-code", *what, "--rounds", "1", "--budget", "400ms")
     code, said, errors = harness(tmp_path, *allowed)
     assert code == 0, errors

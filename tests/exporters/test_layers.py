@@ -44,6 +44,7 @@ def test_sizes_per_stage_are_no_number_of_layers() -> None:
     assert (tuple(audio.depths), tuple(audio.num_attention_heads)) == ((2, 2, 6, 2), (4, 8, 16, 32))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "shapes"),
     [

@@ -111,6 +111,7 @@ def test_what_has_no_pipeline_has_none(name: str, exported: Exports) -> None:
     assert exported(name).artifact.pipeline is None
 
 
+@pytest.mark.long
 def test_a_folder_without_its_tokenizer_says_why_there_is_none(exported: Exports, tmp_path: Path) -> None:
     source, out = tmp_path / "mine", tmp_path / "out"
     shutil.copytree(exported("bert").folder / "hf", source, ignore=shutil.ignore_patterns("tokenizer.json"))
@@ -150,6 +151,7 @@ def test_labels_with_one_name_cannot_be_put_in_order(exported: Exports, tmp_path
     assert artifact["pipeline"] is None and "labels" in artifact["notes"][-1]
 
 
+@pytest.mark.long
 def test_a_processor_that_makes_no_sense_costs_the_pipeline_only(exported: Exports, tmp_path: Path) -> None:
     source, out = tmp_path / "mine", tmp_path / "out"
     shutil.copytree(exported("vit").folder / "hf", source)

@@ -201,7 +201,9 @@ def a_word(folder: Path) -> None:
     (folder / "config.json").write_text(config + "\n")
 
 
-@pytest.mark.parametrize("change", [lambda folder: weights_of(folder, 1.0), a_word])
+@pytest.mark.parametrize(
+    "change", [a_word, pytest.param(lambda folder: weights_of(folder, 1.0), marks=pytest.mark.long)]
+)
 def test_a_folder_that_was_replaced_is_refused(
     change: Callable[[Path], None], exported: Exports, tmp_path: Path, out: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_same_seed_same_bytes_other_seed_other_bytes(exported: Exports, tmp_path
     assert same == {"inputs/1-attention_mask.bin"}, "only the mask does not depend on the seed"
 
 
+@pytest.mark.long
 def test_batch_and_special_ids(tmp_path: Path) -> None:
     made = must_export(architecture_request("gpt2", batch_size=3, length=8), tmp_path)
     ids = made.arrays("inputs")["input_ids"]
@@ -190,6 +191,7 @@ def test_unknown_architecture(tmp_path: Path) -> None:
     assert ask(architecture_request("bertt"), tmp_path)["code"] == "unknown_architecture"
 
 
+@pytest.mark.long
 def test_of_a_wrong_graph_only_the_module_is_kept(
     exported: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS = 3000
+RUNS = 500
+MANY_RUNS = 3000
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -22,14 +23,15 @@ def test_the_seeds_are_valid(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_is_found(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runs", [RUNS, pytest.param(MANY_RUNS, marks=pytest.mark.long)])
+def test_nothing_is_found(name: str, runs: int, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", name, "--runs", str(RUNS)],
+        [sys.executable, "-m", "tests.fuzz", name, "--runs", str(runs)],
         cwd=ROOT, capture_output=True, text=True, check=False, errors="replace", timeout=300,
         env={**os.environ, "TMPDIR": str(tmp_path)},  # libFuzzer ends the process before it can clean up
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"Done {RUNS} runs" in done.stderr
+    assert f"Done {runs} runs" in done.stderr
 
 
 def test_a_find_is_an_exit_code(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_never_steady_stops_at_its_share(node: NodeTwin) -> None:
     assert 200 * MS <= warm["duration_ns"] < 220 * MS
 
 
-@pytest.mark.parametrize("run_ns", [40, 900, 4_000, 30_000, 499_000])
+@pytest.mark.parametrize("run_ns", [pytest.param(40, marks=pytest.mark.long), 900, 4_000, 30_000, 499_000])
 def test_quick_runs_are_batched_above_a_hundred_steps(node: NodeTwin, run_ns: int) -> None:
     step = 5_000
     played = both(node, Script(LoopPolicy(slice_ns=5 * S), noise(run_ns, 0.02), step_ns=step, grain_ns=step, read_ns=7))
@@ -149,7 +149,7 @@ scripts = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=scripts)
 def test_the_twins_agree(node: NodeTwin, script: Script) -> None:
     assert_agree(node, script)

@@ -81,23 +81,18 @@ def assert_right(assignment: Assignment, conversation: Conversation) -> None:
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp16", "float16"), ("bf16", "bfloat16"), ("int8", "float32")])
 def test_a_precision_is_right_within_what_its_bits_allow(
-    hear: Hear, precision: str, dtype: str, tiny_vit: Exported, tmp_path: Path
+    hear: Hear, precision: str, dtype: str, tiny_bert: Exported, tmp_path: Path
 ) -> None:
-    assignment = round_of(tiny_vit, tmp_path, precision=precision)
+    assignment = round_of(tiny_bert, tmp_path, precision=precision)
     conversation, events = hear(assignment)
     assert_right(assignment, conversation)
     assert told_after_load(events)["dtype"] == dtype
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [
-        ("sd-vae-encoder", "fp32"),
-        *(
-            pytest.param(*each, marks=pytest.mark.long)
-            for each in (("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("wan-transformer", "fp32"))
-        ),
-    ],
+    [("sd-vae-encoder", "fp32"), ("sdxl-unet", "fp32"), ("sdxl-unet", "bf16"), ("wan-transformer", "fp32")],
 )
 def test_a_part_of_a_diffusion_pipeline_is_called_as_it_was_exported(
     hear: Hear, exported: Export, tmp_path: Path, name: str, precision: str
@@ -138,6 +133,7 @@ def test_compile_begins_with_an_empty_cache_in_every_round(hear: Hear, tiny_bert
         assert made, "the kernels were compiled in this round"
 
 
+@pytest.mark.long
 def test_compile_without_a_compiler_says_what_to_install(
     hear: Hear, tiny_bert: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,9 +145,12 @@ def test_compile_without_a_compiler_says_what_to_install(
 
 @pytest.mark.parametrize(
     ("options", "changes"),
-    [({"channels_last": True}, {}), ({"autocast": "bf16"}, {"precision": "bf16"})],
-    ids=["channels_last", "autocast"],
+    [
+        pytest.param({"channels_last": True}, {}, id="channels_last"),
+        pytest.param({"autocast": "bf16"}, {"precision": "bf16"}, id="autocast"),
+    ],
 )
+@pytest.mark.long
 def test_an_option_gives_right_outputs(
     hear: Hear, options: dict[str, Any], changes: dict[str, Any], tiny_vit: Exported, tmp_path: Path
 ) -> None:
@@ -191,6 +190,7 @@ def test_what_would_mean_nothing_is_refused(
     assert reason in conversation.last.reason
 
 
+@pytest.mark.long
 def test_a_profile_names_the_operators_and_their_times_fit_into_the_wall(
     hear: Hear, tiny_vit: Exported, tmp_path: Path
 ) -> None:

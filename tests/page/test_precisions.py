@@ -77,6 +77,7 @@ def test_halves_need_an_adapter_that_has_them(talk: Talk, bert_dir: Path, precis
     assert spoken.of("phase", phase="load") == [], "nothing is loaded for that"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["fp16", "q4f16"])
 def test_halves_are_computed_where_the_adapter_has_them(bert_dir: Path, tmp_path: Path, precision: str) -> None:
     message = case_message(bert_dir, "webgpu", precision=precision)
@@ -106,12 +107,15 @@ async def one_round(assignment: Assignment) -> tuple[Conversation, Profile]:
     return conversation, Profile.model_validate(notes[0])
 
 
+@pytest.mark.long
 def test_weights_in_blocks_run_on_webgpu(talk: Talk, bert_dir: Path) -> None:
     spoken = talk(message=case_message(bert_dir, "webgpu", precision="int4", policy=SHORT), artifact_dir=bert_dir)
     assert_near(spoken, bert_dir, "int4")
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8", "int4", "q4f16"])
+@pytest.mark.parametrize(
+    "precision", ["fp16", "int8", *(pytest.param(each, marks=pytest.mark.long) for each in ("int4", "q4f16"))]
+)
 def test_webnn_runs_what_it_can_and_leaves_the_rest_to_the_cpu(talk: Talk, bert_dir: Path, precision: str) -> None:
     spoken = talk(message=case_message(bert_dir, "webnn", precision=precision, policy=SHORT), artifact_dir=bert_dir)
     assert_near(spoken, bert_dir, precision)

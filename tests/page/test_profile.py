@@ -170,6 +170,7 @@ def test_the_operators_of_a_tiny_bert_on_wasm(talk: Talk, bert_dir: Path) -> Non
     assert not [said for said in spoken.console if '"cat"' in said], "the trace is kept from the console"
 
 
+@pytest.mark.long
 def test_the_operators_of_a_tiny_bert_on_webgpu(talk: Talk, bert_dir: Path) -> None:
     spoken = talk(message=case_message(bert_dir, "webgpu", purpose="profile", policy=SHORT), artifact_dir=bert_dir)
     assert_order(spoken)
@@ -184,6 +185,7 @@ def test_the_operators_of_a_tiny_bert_on_webgpu(talk: Talk, bert_dir: Path) -> N
     assert 0.05 < share <= 1
 
 
+@pytest.mark.long
 def test_a_device_without_timestamps_shows_dispatches_and_says_so(talk: Talk, artifact_dir: Path) -> None:
     script = """
         const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'features');

@@ -64,6 +64,7 @@ def test_noop_of_a_known_duration(talk: Talk, artifact_dir: Path) -> None:
     assert 2_000_000 <= np.median(sampled_ns(spoken)) < 2_060_000
 
 
+@pytest.mark.long
 def test_sends_at_most_four_times_a_second_while_sampling(talk: Talk, artifact_dir: Path) -> None:
     policy = LoopPolicy(slice_ns=2_500_000_000, narrow_within=0.0, least_time_ns=10_000_000_000)
     message = case_message(artifact_dir, "noop_web", "noop_web", options={"duration_us": "1000"}, policy=policy)
@@ -152,7 +153,9 @@ def test_what_is_absent_is_unsupported(talk: Talk, artifact_dir: Path, platform:
     assert spoken.conversation.hello is not None
 
 
-@pytest.mark.parametrize(("platform", "place"), [("webgpu", "gpu-buffer"), ("webnn", "ml-tensor")])
+@pytest.mark.parametrize(
+    ("platform", "place"), [pytest.param("webgpu", "gpu-buffer", marks=pytest.mark.long), ("webnn", "ml-tensor")]
+)
 def test_outputs_can_stay_on_the_device(talk: Talk, artifact_dir: Path, platform: str, place: str) -> None:
     spoken = talk(message=case_message(artifact_dir, platform, outputs="device"), artifact_dir=artifact_dir)
     assert isinstance(spoken.conversation.last, Done), (spoken.conversation.last, spoken.console)
@@ -207,6 +210,7 @@ def test_it_stops_when_told(talk: Talk, artifact_dir: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_it_shows_that_it_is_alive_while_it_fetches(talk: Talk, artifact_dir: Path) -> None:
     script = """
         const asked = globalThis.fetch;
@@ -220,6 +224,7 @@ def test_it_shows_that_it_is_alive_while_it_fetches(talk: Talk, artifact_dir: Pa
     assert max(np.diff(spoken.at_s)) < 2
 
 
+@pytest.mark.long
 def test_a_lost_device_fails_at_once(talk: Talk, artifact_dir: Path) -> None:
     script = """
         const asked = GPUAdapter.prototype.requestDevice;

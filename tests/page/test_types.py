@@ -1,7 +1,6 @@
-"""The page's types come from the one declaration, its code is checked against them, and its packages are pinned."""
+"""The page's types come from the one declaration, and its packages are pinned."""
 
 import json
-import subprocess
 
 from tests.page.conductor import PAGE_ROOT
 from tests.page.generate_types import TARGET, generate
@@ -10,13 +9,6 @@ from tests.page.generate_types import TARGET, generate
 def test_the_types_are_not_stale() -> None:
     hint = "refresh with: python -m tests.page.generate_types --write"
     assert TARGET.read_text(encoding="utf-8") == generate(), hint
-
-
-def test_the_page_passes_the_type_checker() -> None:
-    compiler = PAGE_ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    assert compiler.is_file(), "in browser_assets: npm ci --ignore-scripts"
-    checked = subprocess.run(["node", str(compiler)], cwd=PAGE_ROOT, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_packages_are_pinned_and_the_lock_file_names_no_place() -> None:

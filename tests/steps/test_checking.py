@@ -124,7 +124,13 @@ CHANGES = {
 SHOWN = {"rows that the views show are not what the tables come to"}
 
 
-@pytest.mark.parametrize("change", CHANGES)
+OFTEN = 6  # of the changes, those that are tried at every commit
+
+
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(change, marks=[pytest.mark.long] * (place >= OFTEN)) for place, change in enumerate(CHANGES)],
+)
 def test_what_somebody_changed_is_found(database: Path, change: str) -> None:
     with open_for_writing(database) as con:
         con.execute(change)
@@ -250,6 +256,7 @@ def test_what_is_no_finding_but_a_mistake(tmp_path: Path, database: Path) -> Non
     assert caught.value.code == "database_version"
 
 
+@pytest.mark.long
 def test_one_flipped_bit_of_any_block_is_found(database: Path) -> None:
     """Also where no value of a table is read from the block, as in most of an index's."""
     maintain(database, 10**9)  # no block is free afterwards

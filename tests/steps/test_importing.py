@@ -64,7 +64,9 @@ def changed(whole: Any, path: tuple[Any, ...], value: Any) -> Any:
     return made
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.long] * (each == "optimum-benchmark")) for each in WHOLE]
+)
 def test_every_value_replaced_by_a_hostile_one_is_read_or_refused(tmp_path: Path, name: str) -> None:
     """The file alone, and with its format named; what is read can be assembled again from its records and stored."""
     chance, file, read = random.Random(9), tmp_path / "foreign.json", []

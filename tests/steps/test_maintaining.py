@@ -106,10 +106,10 @@ def test_a_compacted_database_is_the_same_but_smaller(database: Path) -> None:
     ("step", "when"),
     [
         ("remake", "after"),
-        ("_copied", "before"),
+        pytest.param("_copied", "before", marks=pytest.mark.long),
         ("_copied", "after"),
-        ("sync_folder", "before"),
-        ("size_of", "after"),
+        pytest.param("sync_folder", "before", marks=pytest.mark.long),
+        pytest.param("size_of", "after", marks=pytest.mark.long),
     ],
 )
 def test_killed_it_is_the_old_one_or_the_new_one_and_what_is_left_is_cleared(

@@ -80,6 +80,7 @@ def open_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     con.close()
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.one_of(NOTES, SAMPLES, EVENT.filter(lambda event: not isinstance(event, Hello))), max_size=8),

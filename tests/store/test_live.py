@@ -19,6 +19,7 @@ def rounds(database: Path) -> int:
     return int(run_query(database, "select count(*) from rounds")[1][0][0])
 
 
+@pytest.mark.long
 def test_a_database_that_somebody_keeps_is_fed_when_it_is_free(tmp_path: Path) -> None:
     database = tmp_path / "t.duckdb"
     carry_out(tmp_path, well, cases=1, rounds=1)

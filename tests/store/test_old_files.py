@@ -34,7 +34,12 @@ print(read_run(Path(sys.argv[1]))[0].run_id)
 """
 
 
-@pytest.fixture(params=FILES, ids=lambda file: file.name)
+@pytest.fixture(
+    params=[  # from the oldest on, every step is taken
+        pytest.param(file, marks=[pytest.mark.long] * (file not in (FILES[0], FILES[-1])), id=file.name)
+        for file in FILES
+    ]
+)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "harness.duckdb"
     path.write_bytes(gzip.decompress(request.param.read_bytes()))

@@ -309,7 +309,10 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("name", BOMBS)
+OFTEN = {"a recursion without end", "long strings", "many middling strings", "rows", "parentheses", "JSON", "text"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name not in OFTEN)) for name in BOMBS])
 def test_a_bomb_is_stopped_and_leaves_us_standing(place: Place, name: str) -> None:
     sql, ends = BOMBS[name]
     with pytest.raises(UserMistake) as caught:

@@ -46,7 +46,9 @@ def test_each_runs_on_an_empty_database_in_any_shell(database: Path, name: str) 
     assert ask(database, question)[1] == []
 
 
-@pytest.mark.parametrize("name", questions())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (place > 2)) for place, name in enumerate(questions())]
+)
 def test_each_sees_only_what_it_is_narrowed_to(database: Path, name: str) -> None:
     fill(database)
     everything = answer(database, name)

@@ -78,6 +78,7 @@ def test_the_page_s_data_are_the_figures_specifications(report: Report) -> None:
     assert [row["value"] for row in values] == [10.0, 25.0, 500.0]
 
 
+@pytest.mark.long
 def test_three_thousand_points_are_less_than_five_megabytes() -> None:
     run = many()
     page = as_html(comparison_report([(run, one) for one in run.cases]))
