@@ -24,7 +24,10 @@ setup:
 $(PACKAGES): pyproject.toml constraints.txt
 	@echo "setting up .venv (PyTorch and friends: 1.6 GB, some minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) -c constraints.txt -e '.[all,demo,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_EXTRA) -c constraints.txt \
+	  -e '.[all,demo,dev]'
+# All of it, so that no load is longer for being the first; pip would use one CPU. Some packages bring what is no Python.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@
 
 $(PAGE): browser_assets/package.json browser_assets/package-lock.json

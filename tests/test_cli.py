@@ -68,6 +68,12 @@ def test_every_point_is_in_the_answer_and_what_ran_is_right(place: Path) -> None
             assert "bf16" in case["reason"]
 
 
+def test_the_rounds_were_interleaved(place: Path) -> None:
+    journal = place / "results" / "harness.journal" / f"{first_run(place)['run_id']}.jsonl"
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [record["number"] for record in records if record["record"] == "round"] == [1] * 3 + [2] * 3
+
+
 def test_what_is_there_is_not_exported_and_a_case_keeps_its_name(place: Path) -> None:
     assert first_run(place)["exported"] == 0
     again = told(harness("run", *TINY, "--hardware", "onnxruntime", *QUICK, "--json", cwd=place))

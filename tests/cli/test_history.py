@@ -83,6 +83,7 @@ def copied(db: Path, to: Path) -> Path:
     return to / db.name
 
 
+@pytest.mark.long
 def test_what_was_the_moment_is_measured_again_and_not_confirmed(real: tuple[Path, Round], tmp_path: Path) -> None:
     db = copied(real[0], tmp_path)
     odd = measure(db, lasting(100, real[1]))  # three hundred times what it takes

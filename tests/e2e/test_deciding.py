@@ -59,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_rounds_in_turn_decide_what_was_undecided(folder: Path) -> None:
     """Four times the work takes longer; how much longer is the machine's business, and that of whoever shares it."""
     found = harness(folder, "compare", "./20/chain20.onnx", "./80/chain80.onnx", "--until-decided", "--quiet", "off")
@@ -127,6 +128,7 @@ def test_a_users_mistake_has_a_code_and_a_next_step(folder: Path, arguments: tup
     assert found["error"]["code"] == code and found["error"]["hint"]
 
 
+@pytest.mark.long
 def test_a_gate_without_a_second_run_says_so(folder: Path, tmp_path: Path) -> None:
     make_graph(tmp_path / "one.onnx")
     harness(tmp_path, "run", "--model", "./one.onnx", "--hardware", "onnxruntime", "--dim", "batch=1", *SHORT)

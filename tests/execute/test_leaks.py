@@ -33,9 +33,8 @@ def growth_mb(folder: Path, browser: str, **options: Any) -> float:
     return float(memory[AFTER] - memory[BEFORE]) / LOADS / 1e6
 
 
-@pytest.mark.parametrize(
-    "browser", ["chromium", *(pytest.param(each, marks=pytest.mark.long) for each in ("firefox", "webkitgtk"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("browser", ["chromium", "firefox", "webkitgtk"])
 def test_a_leak_is_seen_and_its_absence_too(tmp_path: Path, browser: str) -> None:
     assert 30 < growth_mb(tmp_path, browser, leak_check=str(LOADS), leak_mb="40") < 60
     assert growth_mb(tmp_path, browser, leak_check=str(LOADS)) < 15

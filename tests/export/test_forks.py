@@ -45,6 +45,7 @@ def hashes(out: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.long
 async def test_two_exports_are_forks_of_one_process_and_make_the_same_bytes(forks: ExportForks, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 

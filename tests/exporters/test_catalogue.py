@@ -81,6 +81,7 @@ def test_no_architecture_of_the_installed_transformers_is_missing_or_gone() -> N
     assert MODEL_MAPPING_NAMES.keys() <= have
 
 
+@pytest.mark.long
 def test_the_catalogue_is_not_stale() -> None:
     """All but the parameters, which take minutes to count."""
     now = fresh()

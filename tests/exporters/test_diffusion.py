@@ -153,13 +153,10 @@ def request(name: str, task: str) -> dict[str, Any]:
     return {"model": model, "task": TASKS[task], "batch_size": 1, "length": None, "exporter": "torchscript", "seed": 0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "task"),
-    [
-        ("sd-vae-decoder", "latent-decoding"),
-        pytest.param("sdxl-unet", "denoising", marks=pytest.mark.long),
-        pytest.param("pixart-alpha-transformer", "denoising", marks=pytest.mark.long),
-    ],
+    [("sdxl-unet", "denoising"), ("pixart-alpha-transformer", "denoising"), ("sd-vae-decoder", "latent-decoding")],
 )
 def test_a_graph_gives_what_the_module_gives(name: str, task: str, tmp_path: Path) -> None:
     made = must_export(request(name, task), tmp_path)

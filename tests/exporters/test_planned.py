@@ -201,9 +201,8 @@ def a_word(folder: Path) -> None:
     (folder / "config.json").write_text(config + "\n")
 
 
-@pytest.mark.parametrize(
-    "change", [a_word, pytest.param(lambda folder: weights_of(folder, 1.0), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("change", [a_word, lambda folder: weights_of(folder, 1.0)])
 def test_a_folder_that_was_replaced_is_refused(
     change: Callable[[Path], None], exported: Exports, tmp_path: Path, out: Path
 ) -> None:
